@@ -1,0 +1,53 @@
+/** One CloudTrail-shaped record. See the CloudTrail user guide, "CloudTrail record contents". */
+export interface AuditRecord {
+  readonly eventVersion: '1.11';
+  readonly userIdentity: UserIdentity;
+  /** ISO 8601, UTC, to the second: `2026-01-31T23:59:59Z`. */
+  readonly eventTime: string;
+  readonly eventSource: 'kms.amazonaws.com';
+  /** The operation's name. */
+  readonly eventName: string;
+  readonly awsRegion: string;
+  readonly sourceIPAddress: string;
+  readonly userAgent: string;
+  /** Never plaintext, ciphertext or a secret; the encryption context always. */
+  readonly requestParameters: unknown;
+  readonly responseElements: unknown;
+  readonly additionalEventData?: unknown;
+  readonly requestID: string;
+  /** A UUID, unique in all trails: what makes a record count once. */
+  readonly eventID: string;
+  readonly readOnly: boolean;
+  readonly resources: readonly {
+    readonly accountId: string;
+    readonly type: 'AWS::KMS::Key' | 'AWS::KMS::Alias';
+    readonly ARN: string;
+  }[];
+  readonly eventType: 'AwsApiCall' | 'AwsServiceEvent';
+  readonly managementEvent: true;
+  readonly recipientAccountId: string;
+  readonly eventCategory: 'Management';
+  readonly errorCode?: string;
+  readonly errorMessage?: string;
+}
+
+export interface UserIdentity {
+  readonly type: 'Root' | 'IAMUser' | 'AWSService' | 'Unknown';
+  readonly principalId?: string;
+  readonly arn?: string;
+  readonly accountId?: string;
+  readonly accessKeyId?: string;
+  readonly userName?: string;
+  readonly invokedBy?: string;
+}
+
+/** Where records go. */
+export interface Trail {
+  /**
+   * Resolves when the record is durable. Rejects (and nothing of the record counts) where it can't be made so.
+   * Records appended while a flush is under way share the next one.
+   */
+  append(record: AuditRecord): Promise<void>;
+  /** Whether the last flush succeeded: a change must not be begun while this is false. */
+  readonly writable: boolean;
+}

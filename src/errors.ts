@@ -1,0 +1,52 @@
+/**
+ * Errors that a caller may see. The code is AWS's name for the mistake; it knows nothing of HTTP (the table
+ * of statuses stands in wire/errors.ts).
+ */
+export type ErrorCode =
+  | 'AccessDeniedException'
+  | 'AlreadyExistsException'
+  | 'DependencyTimeoutException'
+  | 'DisabledException'
+  | 'DryRunOperationException'
+  | 'IncompleteSignatureException'
+  | 'IncorrectKeyException'
+  | 'InvalidAliasNameException'
+  | 'InvalidArnException'
+  | 'InvalidCiphertextException'
+  | 'InvalidKeyUsageException'
+  | 'InvalidMarkerException'
+  | 'InvalidSignatureException'
+  | 'KeyUnavailableException'
+  | 'KMSInternalException'
+  | 'KMSInvalidStateException'
+  | 'LimitExceededException'
+  | 'MalformedPolicyDocumentException'
+  | 'MissingAuthenticationTokenException'
+  | 'NotFoundException'
+  | 'RequestEntityTooLargeException'
+  | 'RequestTimeoutException'
+  | 'SerializationException'
+  | 'TagException'
+  | 'ThrottlingException'
+  | 'UnknownOperationException'
+  | 'UnrecognizedClientException'
+  | 'UnsupportedOperationException'
+  | 'ValidationException';
+
+export class KmsError extends Error {
+  override readonly name = 'KmsError';
+  readonly code: ErrorCode;
+  /** For the log alone: never serialised into an answer. */
+  readonly detail: string | undefined;
+
+  /**
+   * @param code AWS's name of the error
+   * @param message what the caller reads; AWS's wording for the same mistake
+   * @param options `detail` and `cause` go to the log and never into an answer
+   */
+  constructor(code: ErrorCode, message: string, options?: { detail?: string; cause?: unknown }) {
+    super(message, options?.cause === undefined ? undefined : { cause: options.cause });
+    this.code = code;
+    this.detail = options?.detail;
+  }
+}

@@ -1,0 +1,121 @@
+/** The port to the token tier. The domain owns it; src/hsm/client implements it over the socket. */
+
+/** Names a symmetric key material: key id (UUID) and material id (32 hex digits). */
+export interface MaterialRef {
+  readonly keyId: string;
+  readonly materialId: string;
+}
+
+export type HsmErrorKind =
+  /** Blob, context or key don't belong together: the caller's mistake, one answer whatever it was. */
+  | 'invalid-ciphertext'
+  /** The deadline passed; whether it happened is unknown. */
+  | 'timeout'
+  /** No host, or a host without its token, at the moment: may be tried again. */
+  | 'unavailable'
+  /** Too much at once: may be tried again later. */
+  | 'busy'
+  /** The canary is there and this object is not: an alarm. */
+  | 'missing-object'
+  /** The token lacks the mechanism or refuses the attribute template. */
+  | 'unsupported'
+  /** Anything else. */
+  | 'internal';
+
+export class HsmError extends Error {
+  override readonly name = 'HsmError';
+  readonly kind: HsmErrorKind;
+  /** @param message for the log: may name a CKR code, never holds a secret */
+  constructor(kind: HsmErrorKind, message: string, options?: ErrorOptions) {
+    super(message, options);
+    this.kind = kind;
+  }
+}
+
+/** A token object that carries a label of Coffer's. */
+export interface TokenObject {
+  readonly kind: 'material' | 'canary' | 'trail' | 'sealing' | 'unknown';
+  /** CKA_ID as hex. */
+  readonly id: string;
+  readonly label: string;
+  /** Of a material: the key it belongs to. */
+  readonly keyId?: string;
+}
+
+/** What the token's canary says of the store that owns this token. */
+export interface TokenIdentity {
+  /** 32 hex digits, or `undefined` where the token has no canary of Coffer's. */
+  readonly storeId: string | undefined;
+  /** How many other objects of Coffer's there are. */
+  readonly objects: number;
+  readonly label: string;
+  readonly serial: string;
+  readonly manufacturer: string;
+  readonly model: string;
+}
+
+export interface HsmHealth {
+  readonly hosts: readonly {
+    readonly index: number;
+    readonly connected: boolean;
+    /** `undefined` while healthy, else what is wrong (for the log and /readyz). */
+    readonly problem: string | undefined;
+    /** How often the supervisor has started this host again. */
+    readonly restarts: number;
+  }[];
+}
+
+/**
+ * Every method rejects with an HsmError and settles within its deadline (5 s by default).
+ * `context` is the canonical encryption context (keys/context.ts), 0 to 8,192 bytes and more with prefixes.
+ */
+export interface Hsm {
+  /** Makes an AES-256 token object under the material's id and verifies its attributes; nothing is left of one that fails. */
+  generateKey(material: MaterialRef): Promise<void>;
+  /** Destroys the material's object. Resolves to false where there was none (the canary being there). */
+  destroyKey(material: MaterialRef): Promise<boolean>;
+  /** @returns the ciphertext blob (keys/ciphertext.ts) of 1 to 4,096 bytes of plaintext */
+  encrypt(material: MaterialRef, context: Buffer, plaintext: Buffer): Promise<Buffer>;
+  /** @returns the plaintext; key and material are read from the blob, whose shape the caller has checked */
+  decrypt(blob: Buffer, context: Buffer): Promise<Buffer>;
+  /** Decrypts and encrypts inside one host: the plaintext crosses nothing. @returns the new blob */
+  reEncrypt(
+    blob: Buffer,
+    sourceContext: Buffer,
+    destination: MaterialRef,
+    destinationContext: Buffer,
+  ): Promise<Buffer>;
+  /** @param length 1 to 1,024 bytes */
+  generateDataKey(
+    material: MaterialRef,
+    context: Buffer,
+    length: number,
+  ): Promise<{ plaintext: Buffer; blob: Buffer }>;
+  /** As generateDataKey, but the plaintext never leaves the host. @returns the blob */
+  generateDataKeyWithoutPlaintext(material: MaterialRef, context: Buffer, length: number): Promise<Buffer>;
+  /** @param length 1 to 1,024 bytes @returns bytes of the token's generator mixed with the host's */
+  random(length: number): Promise<Buffer>;
+  /** HMAC-SHA-256 under the token's trail key. @returns 32 bytes */
+  trailMac(data: Buffer): Promise<Buffer>;
+  /**
+   * Draws the secret of an access key (40 characters of A-Z a-z 0-9 + /) and seals it.
+   * @param aad binds the sealed form to its row: access key id and principal id
+   */
+  createAccessKeySecret(aad: Buffer): Promise<{ secret: Buffer; sealed: Buffer }>;
+  /** Unseals inside the host. @returns the SigV4 signing key of that day, region and service, 32 bytes */
+  deriveSigningKey(
+    aad: Buffer,
+    sealed: Buffer,
+    date: string,
+    region: string,
+    service: string,
+  ): Promise<Buffer>;
+  /** Asks every host the token's truth: token info, canary, known-answer decrypt. */
+  checkHealth(): Promise<HsmHealth>;
+  identity(): Promise<TokenIdentity>;
+  /** Makes canary, trail key and sealing key for a store, on a token that has no canary. @param storeId 32 hex digits */
+  claim(storeId: string): Promise<void>;
+  /** Every object of Coffer's in the token. */
+  listObjects(): Promise<TokenObject[]>;
+  close(): Promise<void>;
+}

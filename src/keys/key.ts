@@ -1,0 +1,55 @@
+import type { Scope } from '../arn.ts';
+
+/**
+ * `Creating`: the row is there, the token object may not be; nobody sees the key yet.
+ * `Destroying`: the waiting period has ended and the token object is going; it can't be cancelled any more.
+ * Both are ours; the API shows `Destroying` as `PendingDeletion` and never shows `Creating`.
+ */
+export type KeyState = 'Creating' | 'Enabled' | 'Disabled' | 'PendingDeletion' | 'Destroying';
+
+export type KeySpec = 'SYMMETRIC_DEFAULT';
+export type KeyUsage = 'ENCRYPT_DECRYPT';
+export type KeyOrigin = 'AWS_KMS';
+
+/** One generation of a key's secret, an object in the token. */
+export interface Material {
+  /** 16 random bytes as 32 lower-case hex digits: the token object's CKA_ID. */
+  readonly materialId: string;
+  /** 64 lower-case hex digits: what the API calls `KeyMaterialId`. */
+  readonly keyMaterialId: string;
+  /** Milliseconds since the epoch. */
+  readonly createdAt: number;
+}
+
+/** What the store knows of a key. Immutable: a change makes a new one. */
+export interface Key extends Scope {
+  /** A UUID, lower case. */
+  readonly keyId: string;
+  readonly state: KeyState;
+  readonly description: string;
+  readonly keySpec: KeySpec;
+  readonly keyUsage: KeyUsage;
+  readonly origin: KeyOrigin;
+  /** Milliseconds since the epoch. */
+  readonly createdAt: number;
+  /** Milliseconds since the epoch; only while the state is `PendingDeletion` or `Destroying`. */
+  readonly deletionDate?: number;
+  /** The material that encrypts: one of `materials`. */
+  readonly currentMaterialId: string;
+  /** Every material that still decrypts, oldest first. */
+  readonly materials: readonly Material[];
+}
+
+export interface Alias extends Scope {
+  /** Begins with `alias/`. */
+  readonly aliasName: string;
+  readonly targetKeyId: string;
+  /** Milliseconds since the epoch. */
+  readonly createdAt: number;
+  readonly updatedAt: number;
+}
+
+export interface Tag {
+  readonly key: string;
+  readonly value: string;
+}

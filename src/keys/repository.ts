@@ -1,0 +1,109 @@
+import type { Scope } from '../arn.ts';
+import type { AuditRecord } from '../audit/record.ts';
+import type { Alias, Key, KeyState, Tag } from './key.ts';
+
+/** A page of a list, and where the next begins. */
+export interface Page<T> {
+  readonly items: readonly T[];
+  /** Pass it as `after` for the next page; `undefined` at the end. */
+  readonly next: string | undefined;
+}
+
+/** What may be read, in every process. Keys in state `Creating` are not there. */
+export interface KeyRepository {
+  findKey(scope: Scope, keyId: string): Promise<Key | undefined>;
+  findAlias(scope: Scope, aliasName: string): Promise<Alias | undefined>;
+  /** Key ids in their order. @param after the last id of the page before @param limit 1 to 1,000 */
+  listKeyIds(scope: Scope, after: string | undefined, limit: number): Promise<Page<string>>;
+  /** Aliases by name, of one key where `keyId` is given. */
+  listAliases(
+    scope: Scope,
+    keyId: string | undefined,
+    after: string | undefined,
+    limit: number,
+  ): Promise<Page<Alias>>;
+  /** Tags by key. */
+  listTags(scope: Scope, keyId: string, after: string | undefined, limit: number): Promise<Page<Tag>>;
+}
+
+/**
+ * One change to the store, as plain data: it crosses from an API worker to the primary. It names what must
+ * hold (`from`), so that a change decided on what a cache said is refused where that is no longer so.
+ */
+export type Change = Scope &
+  (
+    | { readonly type: 'key-creating'; readonly key: Key; readonly tags: readonly Tag[] }
+    | { readonly type: 'key-created'; readonly keyId: string }
+    /** Takes back a `Creating` row. */
+    | { readonly type: 'key-abandoned'; readonly keyId: string }
+    | {
+        readonly type: 'key-state';
+        readonly keyId: string;
+        readonly from: readonly KeyState[];
+        readonly to: KeyState;
+        /** Set with `PendingDeletion`, kept with `Destroying`, cleared with any other state. */
+        readonly deletionDate?: number;
+      }
+    /** Removes a `Destroying` key with its materials, aliases and tags. */
+    | { readonly type: 'key-destroyed'; readonly keyId: string }
+    | {
+        readonly type: 'key-description';
+        readonly keyId: string;
+        readonly from: readonly KeyState[];
+        readonly description: string;
+      }
+    | { readonly type: 'alias-created'; readonly alias: Alias; readonly from: readonly KeyState[] }
+    | {
+        readonly type: 'alias-updated';
+        readonly aliasName: string;
+        /** The key the alias must still name. */
+        readonly fromKeyId: string;
+        readonly targetKeyId: string;
+        readonly from: readonly KeyState[];
+        readonly updatedAt: number;
+      }
+    | { readonly type: 'alias-deleted'; readonly aliasName: string; readonly fromKeyId: string }
+    | {
+        readonly type: 'tags-put';
+        readonly keyId: string;
+        readonly from: readonly KeyState[];
+        readonly tags: readonly Tag[];
+        /** How many tags a key may have in all. */
+        readonly limit: number;
+      }
+    | {
+        readonly type: 'tags-removed';
+        readonly keyId: string;
+        readonly from: readonly KeyState[];
+        readonly tagKeys: readonly string[];
+      }
+  );
+
+export type ChangeOutcome =
+  | { readonly type: 'done' }
+  /** What the change names as given no longer holds: read again and decide again. */
+  | { readonly type: 'conflict' }
+  /** The alias is there already. */
+  | { readonly type: 'exists' }
+  /** More than `limit` tags. */
+  | { readonly type: 'limit' };
+
+/**
+ * Makes changes. One transaction holds the change, the next number of the change sequence and, where given,
+ * the record in the outbox; when the promise resolves to `done` it is durable and every worker of this node
+ * sees it.
+ */
+export interface ChangeWriter {
+  apply(change: Change, record: AuditRecord | undefined): Promise<ChangeOutcome>;
+}
+
+/** What a change makes stale. */
+export interface Invalidation {
+  readonly sequence: number;
+  /** `<region>/<account>/<key id>`. */
+  readonly keys: readonly string[];
+  /** `<region>/<account>/<alias name>`. */
+  readonly aliases: readonly string[];
+  /** Access key ids. */
+  readonly credentials: readonly string[];
+}
