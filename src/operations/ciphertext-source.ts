@@ -1,0 +1,63 @@
+import { KmsError } from '../errors.ts';
+import { parseCiphertext } from '../keys/ciphertext.ts';
+import type { Key } from '../keys/key.ts';
+import { validationError } from './input.ts';
+import type { Caller, Services } from './operation.ts';
+import { resolveKey } from './resolve.ts';
+
+/** The key a ciphertext was made under, for Decrypt and for the source side of ReEncrypt. */
+export interface CiphertextSource {
+  readonly key: Key;
+  /** @throws KmsError InvalidCiphertextException, IncorrectKeyException */
+  open(): { readonly blob: Buffer; readonly keyMaterialId: string };
+}
+
+interface Given {
+  readonly ciphertextBlob: Buffer | undefined;
+  readonly keyId: string | undefined;
+  readonly keyIdMember: string;
+  readonly ignoreCiphertext: boolean;
+  readonly action: string;
+}
+
+/**
+ * Finds the key by `KeyId` where the request has one, else by what the blob says. Whatever keeps the second
+ * way from a key of the caller's gives one answer.
+ */
+export async function ciphertextSource(given: Given, caller: Caller, services: Services): Promise<CiphertextSource> {
+  const { ciphertextBlob: blob, keyId } = given;
+  if (blob === undefined && !given.ignoreCiphertext) throw missing('ciphertextBlob');
+  if (keyId !== undefined) {
+    const key = await resolveKey(keyId, { aliases: true, action: given.action }, caller, services);
+    return { key, open: () => opened(blob, key) };
+  }
+  if (blob === undefined) throw missing(given.keyIdMember);
+  const named = parseCiphertext(blob);
+  if (named === undefined) throw new KmsError('InvalidCiphertextException', '');
+  const key = await services.keys.findKey(caller.scope, named.keyId);
+  if (key === undefined) {
+    throw new KmsError(
+      'AccessDeniedException',
+      'The ciphertext refers to a customer master key that does not exist, does not exist in this region, or you are not allowed to access.',
+    );
+  }
+  return { key, open: () => opened(blob, key) };
+}
+
+function opened(blob: Buffer | undefined, key: Key): { blob: Buffer; keyMaterialId: string } {
+  const parsed = blob && parseCiphertext(blob);
+  if (blob === undefined || parsed === undefined) throw new KmsError('InvalidCiphertextException', '');
+  if (parsed.keyId !== key.keyId) {
+    throw new KmsError(
+      'IncorrectKeyException',
+      'The key ID in the request does not identify a CMK that can perform this operation.',
+    );
+  }
+  const material = key.materials.find(({ materialId }) => materialId === parsed.materialId);
+  if (material === undefined) throw new KmsError('InvalidCiphertextException', '');
+  return { blob, keyMaterialId: material.keyMaterialId };
+}
+
+function missing(member: string): KmsError {
+  return validationError([`Value null at '${member}' failed to satisfy constraint: Member must not be null`]);
+}

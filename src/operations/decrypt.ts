@@ -1,0 +1,52 @@
+import { z } from 'zod';
+import { keyArn } from '../arn.ts';
+import { ciphertextSource } from './ciphertext-source.ts';
+import { checkAlgorithm, contextBytes, takeBase64, use } from './encryption.ts';
+import { members } from './input.ts';
+import { defineOperation } from './operation.ts';
+
+export const decrypt = defineOperation({
+  name: 'Decrypt',
+  readOnly: true,
+  input: z.strictObject({
+    CiphertextBlob: members.ciphertextBlob.optional(),
+    KeyId: members.keyId.optional(),
+    EncryptionContext: members.context.optional(),
+    EncryptionAlgorithm: members.encryptionAlgorithm.optional(),
+    GrantTokens: members.grantTokens.optional(),
+    DryRun: members.dryRun.optional(),
+    DryRunModifiers: members.dryRunModifiers.optional(),
+  }),
+  async plan(input, caller, services) {
+    const source = await ciphertextSource(
+      {
+        ciphertextBlob: input.CiphertextBlob,
+        keyId: input.KeyId,
+        keyIdMember: 'keyId',
+        ignoreCiphertext: input.DryRun === true && input.DryRunModifiers?.length === 1,
+        action: 'kms:Decrypt',
+      },
+      caller,
+      services,
+    );
+    const { key } = source;
+    const context = contextBytes('encryptionContext', input.EncryptionContext);
+    return {
+      subjects: [use(key, 'kms:Decrypt')],
+      async run() {
+        checkAlgorithm(key, input.EncryptionAlgorithm);
+        const { blob, keyMaterialId } = source.open();
+        const plaintext = await services.hsm.decrypt(blob, context);
+        return {
+          type: 'answer',
+          output: {
+            KeyId: keyArn(key, key.keyId),
+            Plaintext: takeBase64(plaintext),
+            EncryptionAlgorithm: 'SYMMETRIC_DEFAULT',
+            KeyMaterialId: keyMaterialId,
+          },
+        };
+      },
+    };
+  },
+});

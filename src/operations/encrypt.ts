@@ -1,0 +1,39 @@
+import { z } from 'zod';
+import { keyArn } from '../arn.ts';
+import { checkAlgorithm, contextBytes, currentMaterial, use } from './encryption.ts';
+import { members } from './input.ts';
+import { defineOperation } from './operation.ts';
+import { resolveKey } from './resolve.ts';
+
+export const encrypt = defineOperation({
+  name: 'Encrypt',
+  readOnly: true,
+  input: z.strictObject({
+    KeyId: members.keyId,
+    Plaintext: members.plaintext,
+    EncryptionContext: members.context.optional(),
+    EncryptionAlgorithm: members.encryptionAlgorithm.optional(),
+    GrantTokens: members.grantTokens.optional(),
+    DryRun: members.dryRun.optional(),
+  }),
+  async plan(input, caller, services) {
+    const key = await resolveKey(input.KeyId, { aliases: true, action: 'kms:Encrypt' }, caller, services);
+    const context = contextBytes('encryptionContext', input.EncryptionContext);
+    return {
+      subjects: [use(key, 'kms:Encrypt')],
+      async run() {
+        checkAlgorithm(key, input.EncryptionAlgorithm);
+        const blob = await services.hsm.encrypt(currentMaterial(key), context, input.Plaintext);
+        input.Plaintext.fill(0);
+        return {
+          type: 'answer',
+          output: {
+            CiphertextBlob: blob.toString('base64'),
+            KeyId: keyArn(key, key.keyId),
+            EncryptionAlgorithm: 'SYMMETRIC_DEFAULT',
+          },
+        };
+      },
+    };
+  },
+});

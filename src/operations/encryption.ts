@@ -1,0 +1,56 @@
+import { keyArn } from '../arn.ts';
+import { KmsError } from '../errors.ts';
+import { canonicalContext } from '../keys/context.ts';
+import type { Key } from '../keys/key.ts';
+import { validationError } from './input.ts';
+import type { Subject } from './operation.ts';
+
+/** What the operations that encrypt and decrypt have in common. */
+
+/** 8 KiB (AWS KMS developer guide, "Encryption context"). */
+const contextLimit = 8_192;
+const noContext = canonicalContext({});
+
+/** The context as the token authenticates it. @throws KmsError ValidationException above 8,192 bytes */
+export function contextBytes(member: string, context: Record<string, string> | undefined): Buffer {
+  if (context === undefined) return noContext;
+  let size = 0;
+  for (const key in context) size += Buffer.byteLength(key) + Buffer.byteLength(context[key] ?? '');
+  if (size > contextLimit) {
+    throw validationError([
+      `Value at '${member}' failed to satisfy constraint: Member must have length less than or equal to ${contextLimit}`,
+    ]);
+  }
+  return canonicalContext(context);
+}
+
+/** A key that a cryptographic operation uses. */
+export function use(key: Key, action: string): Subject {
+  return { type: 'key', action, key, rule: 'use', usage: 'ENCRYPT_DECRYPT' };
+}
+
+/** @throws KmsError InvalidKeyUsageException where the key's spec doesn't have the algorithm */
+export function checkAlgorithm(key: Key, algorithm: string | undefined): void {
+  if (algorithm !== undefined && algorithm !== 'SYMMETRIC_DEFAULT') {
+    throw new KmsError(
+      'InvalidKeyUsageException',
+      `${keyArn(key, key.keyId)} key spec is ${key.keySpec} which is not valid for ${algorithm}.`,
+    );
+  }
+}
+
+/** The id, as the API shows it, of the material that encrypts. */
+export function currentMaterial(key: Key): { keyId: string; materialId: string; keyMaterialId: string } {
+  const material = key.materials.find(({ materialId }) => materialId === key.currentMaterialId);
+  if (material === undefined) {
+    throw new KmsError('KMSInternalException', 'The request failed.', { detail: `key ${key.keyId} has no current material` });
+  }
+  return { keyId: key.keyId, materialId: material.materialId, keyMaterialId: material.keyMaterialId };
+}
+
+/** Base64 for the answer; the bytes themselves are zeroed. */
+export function takeBase64(plaintext: Buffer): string {
+  const text = plaintext.toString('base64');
+  plaintext.fill(0);
+  return text;
+}
