@@ -9,10 +9,15 @@ export interface Page<T> {
   readonly next: string | undefined;
 }
 
+/** To be awaited, or looked at first: it may be there already. */
+export type MaybePromise<T> = T | Promise<T>;
+
 /** What may be read, in every process. Keys in state `Creating` are not there. */
 export interface KeyRepository {
-  findKey(scope: Scope, keyId: string): Promise<Key | undefined>;
-  findAlias(scope: Scope, aliasName: string): Promise<Alias | undefined>;
+  /** At once where it is cached, which spares the hot path a promise. */
+  findKey(scope: Scope, keyId: string): MaybePromise<Key | undefined>;
+  /** At once where it is cached. */
+  findAlias(scope: Scope, aliasName: string): MaybePromise<Alias | undefined>;
   /** Key ids in their order. @param after the last id of the page before @param limit 1 to 1,000 */
   listKeyIds(scope: Scope, after: string | undefined, limit: number): Promise<Page<string>>;
   /** Aliases by name, of one key where `keyId` is given. */

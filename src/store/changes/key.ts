@@ -1,0 +1,148 @@
+import type { Scope } from '../../arn.ts';
+import type { KeyState } from '../../keys/key.ts';
+import { StoreError } from '../error.ts';
+import { type ChangeOf, conflict, done, type Made, type Trx } from './make.ts';
+
+/** Whether there is such a key in one of these states. */
+export async function isIn(
+  trx: Trx,
+  scope: Scope,
+  keyId: string,
+  states: readonly KeyState[],
+): Promise<boolean> {
+  const row = await trx
+    .selectFrom('keys')
+    .select('state')
+    .where('region', '=', scope.region)
+    .where('account', '=', scope.account)
+    .where('key_id', '=', keyId)
+    .executeTakeFirst();
+  return row !== undefined && states.includes(row.state);
+}
+
+export async function beginKey(trx: Trx, change: ChangeOf<'key-creating'>): Promise<Made> {
+  const { region, account, key, tags } = change;
+  if (key.region !== region || key.account !== account || key.state !== 'Creating') {
+    throw new StoreError(
+      'constraint',
+      `key \`${key.keyId}\` is not one to begin with in ${region}/${account}`,
+    );
+  }
+  if (!key.materials.some((material) => material.materialId === key.currentMaterialId)) {
+    throw new StoreError('constraint', `key \`${key.keyId}\` lacks its current material`);
+  }
+  const taken = await trx
+    .selectFrom('keys')
+    .select('key_id')
+    .where('region', '=', region)
+    .where('key_id', '=', key.keyId)
+    .executeTakeFirst();
+  if (taken !== undefined) return conflict;
+  await trx
+    .insertInto('keys')
+    .values({
+      region,
+      account,
+      key_id: key.keyId,
+      state: key.state,
+      description: key.description,
+      key_spec: key.keySpec,
+      key_usage: key.keyUsage,
+      origin: key.origin,
+      created_at: key.createdAt,
+      deletion_date: null,
+      current_material_id: key.currentMaterialId,
+    })
+    .execute();
+  for (const [generation, material] of key.materials.entries()) {
+    await trx
+      .insertInto('materials')
+      .values({
+        region,
+        account,
+        key_id: key.keyId,
+        generation,
+        material_id: material.materialId,
+        key_material_id: material.keyMaterialId,
+        created_at: material.createdAt,
+      })
+      .execute();
+  }
+  for (const tag of tags) {
+    await trx
+      .insertInto('tags')
+      .values({ region, account, key_id: key.keyId, tag_key: tag.key, tag_value: tag.value })
+      .execute();
+  }
+  return done([key.keyId]);
+}
+
+/** Sets columns of a key that is in one of the states, or finds a conflict. */
+async function update(
+  trx: Trx,
+  change: Scope & { readonly keyId: string },
+  from: readonly KeyState[],
+  values: { state?: KeyState; deletion_date?: number | null; description?: string },
+): Promise<Made> {
+  if (from.length === 0) return conflict;
+  const { numUpdatedRows } = await trx
+    .updateTable('keys')
+    .set(values)
+    .where('region', '=', change.region)
+    .where('account', '=', change.account)
+    .where('key_id', '=', change.keyId)
+    .where('state', 'in', from)
+    .executeTakeFirstOrThrow();
+  return numUpdatedRows === 1n ? done([change.keyId]) : conflict;
+}
+
+export function finishKey(trx: Trx, change: ChangeOf<'key-created'>): Promise<Made> {
+  return update(trx, change, ['Creating'], { state: 'Enabled' });
+}
+
+export async function setState(trx: Trx, change: ChangeOf<'key-state'>): Promise<Made> {
+  const { from, to: state, deletionDate } = change;
+  if (state === 'PendingDeletion' && deletionDate === undefined) {
+    throw new StoreError('constraint', `key \`${change.keyId}\` can't await its deletion without a date`);
+  }
+  if (state === 'PendingDeletion')
+    return update(trx, change, from, { state, deletion_date: deletionDate ?? null });
+  if (state === 'Destroying') return update(trx, change, from, { state });
+  return update(trx, change, from, { state, deletion_date: null });
+}
+
+export function setDescription(trx: Trx, change: ChangeOf<'key-description'>): Promise<Made> {
+  return update(trx, change, change.from, { description: change.description });
+}
+
+async function remove(trx: Trx, change: Scope & { readonly keyId: string }, state: KeyState): Promise<Made> {
+  const { region, account, keyId } = change;
+  if (!(await isIn(trx, change, keyId, [state]))) return conflict;
+  const aliases = await trx
+    .deleteFrom('aliases')
+    .where('region', '=', region)
+    .where('account', '=', account)
+    .where('target_key_id', '=', keyId)
+    .returning('alias_name')
+    .execute();
+  for (const table of ['tags', 'materials', 'keys'] as const) {
+    await trx
+      .deleteFrom(table)
+      .where('region', '=', region)
+      .where('account', '=', account)
+      .where('key_id', '=', keyId)
+      .execute();
+  }
+  return done(
+    [keyId],
+    aliases.map((alias) => alias.alias_name),
+  );
+}
+
+export function takeBackKey(trx: Trx, change: ChangeOf<'key-abandoned'>): Promise<Made> {
+  return remove(trx, change, 'Creating');
+}
+
+export function destroyKey(trx: Trx, change: ChangeOf<'key-destroyed'>): Promise<Made> {
+  return remove(trx, change, 'Destroying');
+}

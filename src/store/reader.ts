@@ -1,0 +1,109 @@
+import type { Kysely } from 'kysely';
+import type { Scope } from '../arn.ts';
+import type { AccessKey } from '../identity/credential.ts';
+import type { Alias, Key, Tag } from '../keys/key.ts';
+import type { Page } from '../keys/repository.ts';
+import { selectAccessKeys, selectKeys, toAccessKey, toAlias, toKeys } from './rows.ts';
+import type { Schema } from './schema.ts';
+import type { StoreReader } from './store.ts';
+
+/** @param found up to one more than `limit`, which only says that there is more */
+function page<T>(found: readonly T[], limit: number, nameOf: (item: T) => string): Page<T> {
+  if (found.length <= limit) return { items: found, next: undefined };
+  const items = found.slice(0, limit);
+  const last = items.at(-1);
+  return { items, next: last === undefined ? undefined : nameOf(last) };
+}
+
+export function storeReader(db: Kysely<Schema>): StoreReader {
+  return {
+    async findKey(scope: Scope, keyId: string): Promise<Key | undefined> {
+      const rows = await selectKeys(db)
+        .where('keys.region', '=', scope.region)
+        .where('keys.account', '=', scope.account)
+        .where('keys.key_id', '=', keyId)
+        .where('keys.state', '!=', 'Creating')
+        .execute();
+      return toKeys(rows)[0];
+    },
+
+    async findAlias(scope: Scope, aliasName: string): Promise<Alias | undefined> {
+      const row = await db
+        .selectFrom('aliases')
+        .select(['region', 'account', 'alias_name', 'target_key_id', 'created_at', 'updated_at'])
+        .where('region', '=', scope.region)
+        .where('account', '=', scope.account)
+        .where('alias_name', '=', aliasName)
+        .executeTakeFirst();
+      return row && toAlias(row);
+    },
+
+    async listKeyIds(scope: Scope, after: string | undefined, limit: number): Promise<Page<string>> {
+      const rows = await db
+        .selectFrom('keys')
+        .select('key_id')
+        .where('region', '=', scope.region)
+        .where('account', '=', scope.account)
+        .where('key_id', '>', after ?? '')
+        .where('state', '!=', 'Creating')
+        .orderBy('key_id')
+        .limit(limit + 1)
+        .execute();
+      return page(
+        rows.map((row) => row.key_id),
+        limit,
+        (keyId) => keyId,
+      );
+    },
+
+    async listAliases(
+      scope: Scope,
+      keyId: string | undefined,
+      after: string | undefined,
+      limit: number,
+    ): Promise<Page<Alias>> {
+      const rows = await db
+        .selectFrom('aliases')
+        .select(['region', 'account', 'alias_name', 'target_key_id', 'created_at', 'updated_at'])
+        .where('region', '=', scope.region)
+        .where('account', '=', scope.account)
+        .where('alias_name', '>', after ?? '')
+        .$if(keyId !== undefined, (query) => query.where('target_key_id', '=', keyId ?? ''))
+        .orderBy('alias_name')
+        .limit(limit + 1)
+        .execute();
+      return page(rows.map(toAlias), limit, (alias) => alias.aliasName);
+    },
+
+    async listTags(
+      scope: Scope,
+      keyId: string,
+      after: string | undefined,
+      limit: number,
+    ): Promise<Page<Tag>> {
+      const rows = await db
+        .selectFrom('tags')
+        .select(['tag_key as key', 'tag_value as value'])
+        .where('region', '=', scope.region)
+        .where('account', '=', scope.account)
+        .where('key_id', '=', keyId)
+        .where('tag_key', '>', after ?? '')
+        .orderBy('tag_key')
+        .limit(limit + 1)
+        .execute();
+      return page(rows, limit, (tag) => tag.key);
+    },
+
+    async findAccessKey(accessKeyId: string): Promise<AccessKey | undefined> {
+      const row = await selectAccessKeys(db).where('access_key_id', '=', accessKeyId).executeTakeFirst();
+      return row && toAccessKey(row);
+    },
+
+    async changeSequence(): Promise<number> {
+      return (await db.selectFrom('meta').select('change_sequence').executeTakeFirstOrThrow())
+        .change_sequence;
+    },
+
+    close: () => db.destroy(),
+  };
+}

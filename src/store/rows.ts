@@ -1,0 +1,142 @@
+import type { Kysely } from 'kysely';
+import type { AccessKey, Principal } from '../identity/credential.ts';
+import type { Alias, Key, Material } from '../keys/key.ts';
+import { StoreError } from './error.ts';
+import type { Schema } from './schema.ts';
+
+/** Keys with their materials, a row each, in order: one statement, so that both are of one moment. */
+export function selectKeys(db: Kysely<Schema>) {
+  return db
+    .selectFrom('keys')
+    .leftJoin('materials', (join) =>
+      join
+        .onRef('materials.region', '=', 'keys.region')
+        .onRef('materials.account', '=', 'keys.account')
+        .onRef('materials.key_id', '=', 'keys.key_id'),
+    )
+    .select([
+      'keys.region',
+      'keys.account',
+      'keys.key_id',
+      'keys.state',
+      'keys.description',
+      'keys.key_spec',
+      'keys.key_usage',
+      'keys.origin',
+      'keys.created_at',
+      'keys.deletion_date',
+      'keys.current_material_id',
+      'materials.material_id',
+      'materials.key_material_id',
+      'materials.created_at as material_created_at',
+    ])
+    .orderBy('keys.region')
+    .orderBy('keys.account')
+    .orderBy('keys.key_id')
+    .orderBy('materials.generation');
+}
+
+type KeyRow = Awaited<ReturnType<ReturnType<typeof selectKeys>['execute']>>[number];
+
+function toKey(row: KeyRow, materials: readonly Material[]): Key {
+  const currentMaterialId = row.current_material_id;
+  if (currentMaterialId === null || !materials.some((one) => one.materialId === currentMaterialId)) {
+    throw new StoreError('corrupt', `key \`${row.key_id}\` has no current material in the store`);
+  }
+  return {
+    region: row.region,
+    account: row.account,
+    keyId: row.key_id,
+    state: row.state,
+    description: row.description,
+    keySpec: row.key_spec,
+    keyUsage: row.key_usage,
+    origin: row.origin,
+    createdAt: row.created_at,
+    ...(row.deletion_date !== null && { deletionDate: row.deletion_date }),
+    currentMaterialId,
+    materials,
+  };
+}
+
+/** @param rows of `selectKeys`, in its order */
+export function toKeys(rows: readonly KeyRow[]): Key[] {
+  const keys: Key[] = [];
+  let materials: Material[] = [];
+  for (const [index, row] of rows.entries()) {
+    if (row.material_id !== null && row.key_material_id !== null && row.material_created_at !== null) {
+      materials.push({
+        materialId: row.material_id,
+        keyMaterialId: row.key_material_id,
+        createdAt: row.material_created_at,
+      });
+    }
+    const next = rows[index + 1];
+    if (next?.key_id === row.key_id && next.region === row.region && next.account === row.account) continue;
+    keys.push(toKey(row, materials));
+    materials = [];
+  }
+  return keys;
+}
+
+export function toAlias(row: {
+  region: string;
+  account: string;
+  alias_name: string;
+  target_key_id: string;
+  created_at: number;
+  updated_at: number;
+}): Alias {
+  return {
+    region: row.region,
+    account: row.account,
+    aliasName: row.alias_name,
+    targetKeyId: row.target_key_id,
+    createdAt: row.created_at,
+    updatedAt: row.updated_at,
+  };
+}
+
+export function selectAccessKeys(db: Kysely<Schema>) {
+  return db
+    .selectFrom('access_keys')
+    .innerJoin('principals', 'principals.principal_id', 'access_keys.principal_id')
+    .select([
+      'access_key_id',
+      'sealed_secret',
+      'active',
+      'principals.principal_id',
+      'account',
+      'type',
+      'name',
+      'arn',
+    ]);
+}
+
+export function toPrincipal(row: {
+  type: Principal['type'];
+  arn: string;
+  principal_id: string;
+  account: string;
+  name: string | null;
+}): Principal {
+  return {
+    type: row.type,
+    arn: row.arn,
+    principalId: row.principal_id,
+    account: row.account,
+    userName: row.name ?? undefined,
+  };
+}
+
+export function toAccessKey(
+  row: Awaited<ReturnType<ReturnType<typeof selectAccessKeys>['execute']>>[number],
+): AccessKey {
+  const { buffer, byteOffset, byteLength } = row.sealed_secret;
+  return {
+    accessKeyId: row.access_key_id,
+    sealedSecret: Buffer.from(buffer, byteOffset, byteLength),
+    active: row.active === 1,
+    principal: toPrincipal(row),
+  };
+}

@@ -1,0 +1,99 @@
+import type { Generated } from 'kysely';
+import type { KeyOrigin, KeySpec, KeyState, KeyUsage } from '../keys/key.ts';
+
+/** Every time is in milliseconds since the epoch. */
+export interface Schema {
+  meta: MetaTable;
+  accounts: AccountsTable;
+  principals: PrincipalsTable;
+  access_keys: AccessKeysTable;
+  keys: KeysTable;
+  materials: MaterialsTable;
+  aliases: AliasesTable;
+  tags: TagsTable;
+  outbox: OutboxTable;
+}
+
+/** One row. */
+interface MetaTable {
+  id: 1;
+  /** 32 hex digits, drawn once: the token's canary names them. */
+  store_id: string;
+  /** Grows by one with every change. */
+  change_sequence: number;
+}
+
+interface AccountsTable {
+  account: string;
+  name: string;
+  created_at: number;
+}
+
+interface PrincipalsTable {
+  principal_id: string;
+  account: string;
+  type: 'Root' | 'IAMUser';
+  /** Null for an account's root. */
+  name: string | null;
+  arn: string;
+  created_at: number;
+}
+
+interface AccessKeysTable {
+  access_key_id: string;
+  principal_id: string;
+  sealed_secret: Uint8Array;
+  active: 0 | 1;
+  created_at: number;
+}
+
+interface KeysTable {
+  region: string;
+  account: string;
+  key_id: string;
+  state: KeyState;
+  description: string;
+  key_spec: KeySpec;
+  key_usage: KeyUsage;
+  origin: KeyOrigin;
+  created_at: number;
+  deletion_date: number | null;
+  /** Null is for keys that wait for their import. */
+  current_material_id: string | null;
+}
+
+interface MaterialsTable {
+  region: string;
+  account: string;
+  key_id: string;
+  /** 0 is the oldest. */
+  generation: number;
+  material_id: string;
+  key_material_id: string;
+  created_at: number;
+}
+
+interface AliasesTable {
+  region: string;
+  account: string;
+  alias_name: string;
+  target_key_id: string;
+  created_at: number;
+  updated_at: number;
+}
+
+interface TagsTable {
+  region: string;
+  account: string;
+  key_id: string;
+  tag_key: string;
+  tag_value: string;
+}
+
+interface OutboxTable {
+  id: Generated<number>;
+  event_id: string;
+  /** JSON. */
+  record: string;
+  created_at: number;
+}

@@ -1,0 +1,82 @@
+import type { Scope } from '../arn.ts';
+import type { AuditRecord } from '../audit/record.ts';
+import type { AccessKey, IdentityRepository, Principal } from '../identity/credential.ts';
+import type { Key, KeyState } from '../keys/key.ts';
+import type { Change, ChangeOutcome, Invalidation, KeyRepository } from '../keys/repository.ts';
+
+export interface Account {
+  /** Twelve digits. */
+  readonly account: string;
+  readonly name: string;
+  /** Milliseconds since the epoch. */
+  readonly createdAt: number;
+}
+
+/** What a change came to, and what it made stale: `undefined` unless the outcome is `done`. */
+export interface Applied {
+  readonly outcome: ChangeOutcome;
+  readonly invalidation: Invalidation | undefined;
+}
+
+export interface PendingRecord {
+  /** Its place in the outbox. */
+  readonly id: number;
+  readonly record: AuditRecord;
+}
+
+/** Which key a material in the token belongs to. */
+export interface StoredMaterial extends Scope {
+  readonly keyId: string;
+  readonly materialId: string;
+  readonly state: KeyState;
+}
+
+/** Reads what is committed, in any process. Every method rejects with a StoreError where the store fails. */
+export interface StoreReader extends KeyRepository, IdentityRepository {
+  /** The number of the last change. */
+  changeSequence(): Promise<number>;
+  close(): Promise<void>;
+}
+
+/**
+ * The one writer of a store. Every method rejects with a StoreError where the store fails, and then nothing has
+ * changed; it works again when the cause (a full disk) is gone. What has resolved is on the disk.
+ */
+export interface StoreWriter {
+  /** 32 hex digits, made with the store. */
+  readonly storeId: string;
+  /** How much there is, keys in every state. */
+  count(): Promise<{ accounts: number; keys: number }>;
+  changeSequence(): Promise<number>;
+  /** One transaction: what the change presumes, the change, its number, and its record in the outbox. */
+  apply(change: Change, record: AuditRecord | undefined): Promise<Applied>;
+
+  /** Records that are not known to be in the trail, oldest first. @param limit at least 1 */
+  pendingRecords(limit: number): Promise<readonly PendingRecord[]>;
+  /** To be called when the trail has them. @param ids as `pendingRecords` gave them */
+  removeRecords(ids: readonly number[]): Promise<void>;
+
+  /** Keys whose waiting period has ended, and those in `Destroying`. @param now milliseconds since the epoch */
+  dueForDeletion(now: number): Promise<readonly Key[]>;
+  /** Keys in `Creating`: those of a process that died, when nobody is creating. */
+  unfinishedCreations(): Promise<readonly Key[]>;
+  /** Every material that should have an object in the token, in pages. */
+  allMaterials(): AsyncIterable<readonly StoredMaterial[]>;
+
+  listAccounts(): Promise<readonly Account[]>;
+  /** Users and, where it has access keys, the root of an account. */
+  findPrincipal(account: string, userName: string | undefined): Promise<Principal | undefined>;
+  listAccessKeys(principalId: string): Promise<readonly AccessKey[]>;
+  /** @throws StoreError `constraint` where the account or its name is taken */
+  createAccount(account: string, name: string): Promise<void>;
+  /** @throws StoreError `constraint` where the id, the ARN or the name is taken, or there is no such account */
+  createPrincipal(principal: Principal): Promise<void>;
+  /**
+   * @param sealedSecret copied into the store as it is
+   * @throws StoreError `constraint` where the id is taken or there is no such principal
+   */
+  createAccessKey(accessKeyId: string, principalId: string, sealedSecret: Buffer): Promise<Invalidation>;
+
+  /** Waits for what is under way, then lets go of the store. */
+  close(): Promise<void>;
+}

@@ -1,0 +1,158 @@
+import type { Kysely, Transaction } from 'kysely';
+import type { AuditRecord } from '../audit/record.ts';
+import type { Clock } from '../clock.ts';
+import type { AccessKey, Principal } from '../identity/credential.ts';
+import type { Change, Invalidation } from '../keys/repository.ts';
+import { make } from './changes/make.ts';
+import { selectAccessKeys, toAccessKey, toPrincipal } from './rows.ts';
+import type { Schema } from './schema.ts';
+import type { Account, Applied, PendingRecord, StoreWriter } from './store.ts';
+import { allMaterials, dueForDeletion, unfinishedCreations } from './work.ts';
+
+async function nextSequence(trx: Transaction<Schema>): Promise<number> {
+  const { change_sequence } = await trx
+    .updateTable('meta')
+    .set((meta) => ({ change_sequence: meta('change_sequence', '+', 1) }))
+    .returning('change_sequence')
+    .executeTakeFirstOrThrow();
+  return change_sequence;
+}
+
+/** @param release lets go of what keeps other writers out */
+export async function storeWriter(
+  db: Kysely<Schema>,
+  clock: Clock,
+  release: () => void,
+): Promise<StoreWriter> {
+  const { store_id: storeId } = await db.selectFrom('meta').select('store_id').executeTakeFirstOrThrow();
+
+  return {
+    storeId,
+
+    async count(): Promise<{ accounts: number; keys: number }> {
+      const rows = (table: 'accounts' | 'keys') =>
+        db
+          .selectFrom(table)
+          .select((row) => row.fn.countAll<number>().as('rows'))
+          .executeTakeFirstOrThrow();
+      return { accounts: (await rows('accounts')).rows, keys: (await rows('keys')).rows };
+    },
+
+    async changeSequence(): Promise<number> {
+      return (await db.selectFrom('meta').select('change_sequence').executeTakeFirstOrThrow())
+        .change_sequence;
+    },
+
+    apply(change: Change, record: AuditRecord | undefined): Promise<Applied> {
+      return db.transaction().execute(async (trx): Promise<Applied> => {
+        const made = await make(trx, change);
+        if (made.type !== 'done') return { outcome: made, invalidation: undefined };
+        const sequence = await nextSequence(trx);
+        if (record !== undefined) {
+          await trx
+            .insertInto('outbox')
+            .values({ event_id: record.eventID, record: JSON.stringify(record), created_at: clock.now() })
+            .execute();
+        }
+        const scope = `${change.region}/${change.account}/`;
+        return {
+          outcome: { type: 'done' },
+          invalidation: {
+            sequence,
+            keys: made.keys.map((keyId) => scope + keyId),
+            aliases: made.aliases.map((aliasName) => scope + aliasName),
+            credentials: [],
+          },
+        };
+      });
+    },
+
+    async pendingRecords(limit: number): Promise<readonly PendingRecord[]> {
+      const rows = await db
+        .selectFrom('outbox')
+        .select(['id', 'record'])
+        .orderBy('id')
+        .limit(limit)
+        .execute();
+      return rows.map(({ id, record }) => ({ id, record: JSON.parse(record) }));
+    },
+
+    async removeRecords(ids: readonly number[]): Promise<void> {
+      if (ids.length === 0) return;
+      await db.transaction().execute(async (trx) => {
+        for (const id of ids) await trx.deleteFrom('outbox').where('id', '=', id).execute();
+      });
+    },
+
+    dueForDeletion: (now) => dueForDeletion(db, now),
+    unfinishedCreations: () => unfinishedCreations(db),
+    allMaterials: () => allMaterials(db),
+
+    listAccounts(): Promise<readonly Account[]> {
+      return db
+        .selectFrom('accounts')
+        .select(['account', 'name', 'created_at as createdAt'])
+        .orderBy('account')
+        .execute();
+    },
+
+    async findPrincipal(account: string, userName: string | undefined): Promise<Principal | undefined> {
+      const row = await db
+        .selectFrom('principals')
+        .select(['principal_id', 'account', 'type', 'name', 'arn'])
+        .where('account', '=', account)
+        .where('name', userName === undefined ? 'is' : '=', userName ?? null)
+        .executeTakeFirst();
+      return row && toPrincipal(row);
+    },
+
+    async listAccessKeys(principalId: string): Promise<readonly AccessKey[]> {
+      const rows = await selectAccessKeys(db)
+        .where('access_keys.principal_id', '=', principalId)
+        .orderBy('access_key_id')
+        .execute();
+      return rows.map(toAccessKey);
+    },
+
+    async createAccount(account: string, name: string): Promise<void> {
+      await db.insertInto('accounts').values({ account, name, created_at: clock.now() }).execute();
+    },
+
+    async createPrincipal(principal: Principal): Promise<void> {
+      await db
+        .insertInto('principals')
+        .values({
+          principal_id: principal.principalId,
+          account: principal.account,
+          type: principal.type,
+          name: principal.userName ?? null,
+          arn: principal.arn,
+          created_at: clock.now(),
+        })
+        .execute();
+    },
+
+    createAccessKey(accessKeyId: string, principalId: string, sealedSecret: Buffer): Promise<Invalidation> {
+      return db.transaction().execute(async (trx) => {
+        await trx
+          .insertInto('access_keys')
+          .values({
+            access_key_id: accessKeyId,
+            principal_id: principalId,
+            sealed_secret: sealedSecret,
+            active: 1,
+            created_at: clock.now(),
+          })
+          .execute();
+        return { sequence: await nextSequence(trx), keys: [], aliases: [], credentials: [accessKeyId] };
+      });
+    },
+
+    async close(): Promise<void> {
+      // The one connection is handed out in turn: whoever asked before has finished then.
+      await db.connection().execute(async () => undefined);
+      await db.destroy();
+      release();
+    },
+  };
+}
