@@ -1,0 +1,236 @@
+import { randomBytes } from 'node:crypto';
+import type { Clock } from '../clock.ts';
+import { Chain } from './chain.ts';
+import { reasonOf, TrailError } from './error.ts';
+import { groupMacInput, type Head, type Mark, maximalLine, origin } from './line.ts';
+import { macSource, type Signed } from './mac.ts';
+import { Queue } from './queue.ts';
+import type { AuditRecord, Trail } from './record.ts';
+import { listSegments, makeFolder, Segment, streamFolder } from './segment.ts';
+import { readTail } from './tail.ts';
+
+/** What one flush did. */
+export interface TrailFlush {
+  readonly outcome: 'durable' | 'failed';
+  readonly records: number;
+  /** Written, or tried. */
+  readonly bytes: number;
+  readonly milliseconds: number;
+  /** Why the group has no MAC, if it has none. */
+  readonly unsigned: string | undefined;
+}
+
+export interface TrailOptions {
+  readonly folder: string;
+  /** `primary`, `worker-1`, …: each has a stream of its own, with one writer. */
+  readonly slot: string;
+  /** A segment that has reached this size is closed before the next group. */
+  readonly segmentBytes: number;
+  /** HMAC-SHA-256 under the token's trail key, 32 bytes. */
+  readonly mac: (data: Buffer) => Promise<Buffer>;
+  readonly clock: Clock;
+  /**
+   * Under load (the last group had more than one record) a group is gathered for this long since the last flush
+   * began, or until it has `gatherRecords`. A flush costs some 250 µs of processor time, however many share it.
+   */
+  readonly gatherMilliseconds?: number;
+  readonly gatherRecords?: number;
+  readonly onFlush?: (flush: TrailFlush) => void;
+  /** For the log: called when the trail stops being writable, when it is again, and when a torn tail is cut. */
+  readonly onEvent?: (event: TrailEvent) => void;
+}
+
+export type TrailEvent =
+  | { readonly type: 'failed'; readonly error: TrailError }
+  | { readonly type: 'recovered' }
+  | { readonly type: 'cut'; readonly bytes: number; readonly sha256: string };
+
+export interface TrailWriter extends Trail {
+  /** 16 hex digits. */
+  readonly streamId: string;
+  /** The last durable line. */
+  readonly head: Head;
+  /** What is wrong, while the trail is not writable. */
+  readonly failed: TrailError | undefined;
+  /** Flushes what was appended, then closes the file. Later appends reject. */
+  close(): Promise<void>;
+}
+
+const probeMilliseconds = 250;
+
+/**
+ * Opens a slot's stream, or begins it. A torn tail is cut off, and that is recorded.
+ * A disk that is full now is no error: the trail is then not writable until it is.
+ * @throws TrailError `damaged` where the files are no trail or can't be read; what the system says where
+ *   folder or file can't be opened
+ */
+export async function openTrail(options: TrailOptions): Promise<TrailWriter> {
+  const folder = streamFolder(options.folder, options.slot);
+  await makeFolder(folder);
+  const tail = await readTail(folder, await listSegments(folder));
+  const segment = tail && (await Segment.open(folder, tail.segment, tail.end));
+  const stream = tail?.stream ?? randomBytes(8).toString('hex');
+  const writer = new Writer(options, folder, stream, tail?.head ?? origin, segment);
+  if (tail?.torn !== undefined) options.onEvent?.({ type: 'cut', ...tail.torn });
+  await writer.begin(
+    tail?.torn && { type: 'trail-cut', ...tail.torn, time: new Date(options.clock.now()).toISOString() },
+    tail?.lastType !== 'group',
+  );
+  return writer;
+}
+
+class Writer implements TrailWriter {
+  readonly streamId: string;
+  readonly #options: TrailOptions;
+  readonly #folder: string;
+  readonly #chain: Chain;
+  readonly #queue: Queue;
+  readonly #sign: (data: Buffer) => Promise<Signed>;
+  #head: Head;
+  #segment: Segment | undefined;
+  /** Waits to be recorded, with the first group that can be written. */
+  #note: Mark | undefined;
+  #failed: TrailError | undefined;
+  #probe: NodeJS.Timeout | undefined;
+
+  constructor(
+    options: TrailOptions,
+    folder: string,
+    stream: string,
+    head: Head,
+    segment: Segment | undefined,
+  ) {
+    this.streamId = stream;
+    this.#options = options;
+    this.#folder = folder;
+    this.#chain = new Chain(stream, head);
+    this.#sign = macSource(options.mac);
+    this.#head = head;
+    this.#segment = segment;
+    this.#queue = new Queue({
+      clock: options.clock,
+      gatherMilliseconds: options.gatherMilliseconds ?? 1,
+      gatherRecords: options.gatherRecords ?? 16,
+      flush: (records) => this.#flush(records),
+    });
+  }
+
+  get head(): Head {
+    return this.#head;
+  }
+
+  get failed(): TrailError | undefined {
+    return this.#failed;
+  }
+
+  get writable(): boolean {
+    return this.#failed === undefined;
+  }
+
+  append(record: AuditRecord): Promise<void> {
+    let json: string;
+    try {
+      json = JSON.stringify(record);
+    } catch (cause) {
+      return Promise.reject(new TrailError('record', 'the record is not JSON', { cause }));
+    }
+    // Three bytes a UTF-16 unit at most, and the link.
+    if (json.length > maximalLine / 3 - 256) {
+      return Promise.reject(new TrailError('record', `the record has ${json.length} characters: too long`));
+    }
+    return this.#queue.add(json);
+  }
+
+  /** Writes what the opening found out, where there is something to write; a failure is left to the probe. */
+  async begin(note: Mark | undefined, needed: boolean): Promise<void> {
+    this.#note = note;
+    if (note !== undefined || needed) await this.#queue.addEmpty().catch(() => undefined);
+  }
+
+  async close(): Promise<void> {
+    await this.#queue.close();
+    clearTimeout(this.#probe);
+    await this.#segment?.close();
+  }
+
+  /**
+   * Makes a group durable, whole, or throws and nothing of it counts.
+   *
+   * INVARIANT: no record is reported durable and missing, none is reported failed and later present. The second
+   * has one hole: the process must not be killed between a write that failed and a cut that failed too.
+   */
+  async #flush(records: readonly string[]): Promise<void> {
+    const { clock, onFlush, onEvent } = this.#options;
+    const began = clock.monotonic();
+    const chain = this.#chain;
+    let unsigned: string | undefined;
+    chain.begin(this.#head);
+    try {
+      const segment = await this.#openSegment();
+      if (segment.length === 0) chain.addMark(this.#header(segment.number));
+      if (this.#note !== undefined) chain.addMark(this.#note);
+      for (const json of records) chain.addRecord(json);
+      const signed = await this.#sign(groupMacInput(chain.next));
+      if (signed.mac === null) unsigned = signed.reason;
+      chain.addMark({ type: 'group', ...signed });
+      await segment.write(chain.bytes);
+    } catch (cause) {
+      const error = await this.#fail(cause);
+      onFlush?.(this.#report('failed', records.length, began, unsigned));
+      throw error;
+    }
+    this.#head = chain.head;
+    this.#note = undefined;
+    if (this.#failed !== undefined) {
+      this.#failed = undefined;
+      onEvent?.({ type: 'recovered' });
+    }
+    onFlush?.(this.#report('durable', records.length, began, unsigned));
+  }
+
+  /** The segment to write to, in a known state. */
+  async #openSegment(): Promise<Segment> {
+    const segment = this.#segment;
+    await segment?.cut();
+    if (segment !== undefined && segment.length < this.#options.segmentBytes) return segment;
+    const next = await Segment.create(this.#folder, (segment?.number ?? 0) + 1);
+    this.#segment = next;
+    // All it holds is durable: whatever closing answers changes nothing.
+    await segment?.close().catch(() => undefined);
+    return next;
+  }
+
+  #header(number: number): Mark {
+    const time = new Date(this.#options.clock.now()).toISOString();
+    return { type: 'segment', version: 1, segment: number, time };
+  }
+
+  async #fail(cause: unknown): Promise<TrailError> {
+    let error = new TrailError('unwritable', `the trail can't be written (${reasonOf(cause)})`, { cause });
+    try {
+      await this.#segment?.cut();
+    } catch (cause) {
+      error = new TrailError('unwritable', `a failed write can't be cut off the trail (${reasonOf(cause)})`, {
+        cause,
+      });
+    }
+    const news = this.#failed === undefined;
+    this.#failed = error;
+    if (news) this.#options.onEvent?.({ type: 'failed', error });
+    clearTimeout(this.#probe);
+    // Writes something real, an empty group, so that changes, which ask `writable` first, work again by themselves.
+    this.#probe = setTimeout(() => this.#queue.addEmpty().catch(() => undefined), probeMilliseconds);
+    this.#probe.unref();
+    return error;
+  }
+
+  #report(
+    outcome: TrailFlush['outcome'],
+    records: number,
+    began: number,
+    unsigned: string | undefined,
+  ): TrailFlush {
+    const milliseconds = this.#options.clock.monotonic() - began;
+    return { outcome, records, bytes: this.#chain.bytes.length, milliseconds, unsigned };
+  }
+}
