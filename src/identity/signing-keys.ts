@@ -1,0 +1,138 @@
+import { createHmac } from 'node:crypto';
+import type { AccessKey, IdentityRepository, Principal } from './credential.ts';
+import { unknownToken } from './sigv4/claim.ts';
+import type { Signer } from './sigv4/verify.ts';
+
+/** A credential's signing key for one day, region and service. */
+class DayKey implements Signer {
+  readonly principal: Principal;
+  readonly #key: Buffer;
+  #inForce = true;
+
+  constructor(principal: Principal, key: Buffer) {
+    this.principal = principal;
+    this.#key = key;
+  }
+
+  sign(text: string): string {
+    // INVARIANT: a zeroed key never signs: everybody knows what zeros would have signed.
+    if (!this.#inForce) throw unknownToken();
+    return createHmac('sha256', this.#key).update(text).digest('hex');
+  }
+
+  destroy(): void {
+    this.#inForce = false;
+    this.#key.fill(0);
+  }
+}
+
+export interface SigningKeys {
+  /**
+   * @param date `20260131`
+   * @returns at once where the key is cached
+   * @throws KmsError UnrecognizedClientException where the credential is unknown or inactive
+   */
+  find(accessKeyId: string, date: string, region: string): Signer | Promise<Signer>;
+  /**
+   * Forgets the keys of these credentials; one that is being derived at the moment is derived again. Whatever
+   * `identities` caches must have been forgotten before.
+   */
+  invalidate(accessKeyIds: readonly string[]): void;
+  /** Forgets all of them. */
+  clear(): void;
+}
+
+export interface SigningKeysOptions {
+  readonly identities: IdentityRepository;
+  /** Has a token host derive the signing key, 32 bytes, which are the cache's from then on. */
+  derive(accessKey: AccessKey, date: string, region: string, service: string): Promise<Buffer>;
+  readonly service: string;
+  /** How many keys are kept; the one not used for longest goes first. */
+  readonly limit?: number;
+}
+
+/** A key on its way; stale once the credential it was read from may have changed. */
+interface Loading {
+  stale: boolean;
+  key: Promise<DayKey> | undefined;
+}
+
+/** Derived day keys, the only form in which anything of a secret access key is in this process. */
+export function signingKeys({
+  identities,
+  derive,
+  service,
+  limit = 10_000,
+}: SigningKeysOptions): SigningKeys {
+  const cached = new Map<string, DayKey>();
+  const loading = new Map<string, Loading>();
+
+  async function load(accessKeyId: string, date: string, region: string): Promise<DayKey> {
+    const accessKey = await identities.findAccessKey(accessKeyId);
+    if (!accessKey?.active) throw unknownToken();
+    return new DayKey(accessKey.principal, await derive(accessKey, date, region, service));
+  }
+
+  /** Loads, again where the credential changed meanwhile, and caches what came. */
+  async function settle(id: string, mine: Loading, again: () => Promise<DayKey>): Promise<DayKey> {
+    try {
+      for (;;) {
+        mine.stale = false;
+        const key = await again();
+        if (!mine.stale) {
+          keep(id, key);
+          return key;
+        }
+        key.destroy();
+      }
+    } finally {
+      loading.delete(id);
+    }
+  }
+
+  function keep(id: string, key: DayKey): void {
+    cached.set(id, key);
+    if (cached.size <= limit) return;
+    for (const [oldest, old] of cached) {
+      cached.delete(oldest);
+      old.destroy();
+      return;
+    }
+  }
+
+  function fetch(id: string, accessKeyId: string, date: string, region: string): Promise<DayKey> {
+    const mine: Loading = { stale: false, key: undefined };
+    loading.set(id, mine);
+    mine.key = settle(id, mine, () => load(accessKeyId, date, region));
+    return mine.key;
+  }
+
+  function forget(concerns: (id: string) => boolean): void {
+    for (const [id, key] of cached) {
+      if (!concerns(id)) continue;
+      cached.delete(id);
+      key.destroy();
+    }
+    for (const [id, mine] of loading) if (concerns(id)) mine.stale = true;
+  }
+
+  return {
+    find(accessKeyId, date, region) {
+      const id = `${accessKeyId}/${date}/${region}`;
+      const key = cached.get(id);
+      if (key === undefined) return loading.get(id)?.key ?? fetch(id, accessKeyId, date, region);
+      if (cached.size > limit / 2) {
+        // The order of a Map is that of insertion; below half of the limit nothing is about to go.
+        cached.delete(id);
+        cached.set(id, key);
+      }
+      return key;
+    },
+    invalidate(accessKeyIds) {
+      for (const accessKeyId of accessKeyIds) forget((id) => id.startsWith(`${accessKeyId}/`));
+    },
+    clear() {
+      forget(() => true);
+    },
+  };
+}

@@ -1,0 +1,31 @@
+/** Every metric's name, help and labels, in one place: dashboards and alarms depend on them. */
+export const names = {
+  requests: {
+    name: 'coffer_requests_total',
+    help: 'Answered requests by operation and error code (`none` where there was no error).',
+  },
+  requestSeconds: {
+    name: 'coffer_request_seconds',
+    help: 'From the last byte of the request to the answer, by operation.',
+  },
+  unauthenticated: {
+    name: 'coffer_unauthenticated_requests_total',
+    help: 'Requests refused before it was known whose they are, by error code.',
+  },
+  tokenSeconds: { name: 'coffer_token_seconds', help: 'How long calls to the token tier took.' },
+  hostRestarts: {
+    name: 'coffer_token_host_restarts',
+    help: 'How often the supervisor has started a token host again, by host.',
+  },
+  trailFlushes: { name: 'coffer_trail_flushes_total', help: 'Flushes of the trail by outcome.' },
+  trailFlushSeconds: { name: 'coffer_trail_flush_seconds', help: 'How long a flush of the trail took.' },
+  trailFlushRecords: { name: 'coffer_trail_flush_records', help: 'How many records shared a flush.' },
+} as const;
+
+/** Seconds: from half a millisecond to ten seconds. */
+export const latencyBuckets = [
+  0.0005, 0.001, 0.002, 0.004, 0.008, 0.016, 0.032, 0.064, 0.125, 0.25, 0.5, 1, 2.5, 5, 10,
+];
+
+/** Records a flush. */
+export const groupBuckets = [1, 2, 4, 8, 16, 32, 64, 128, 256];

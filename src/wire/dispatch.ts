@@ -1,0 +1,41 @@
+import type { KmsError } from '../errors.ts';
+import type { Principal } from '../identity/credential.ts';
+
+/** Where a request came from, known from its first byte on. */
+export interface Origin {
+  /** A UUID: what the answer's `x-amzn-RequestId` says. */
+  readonly requestId: string;
+  /** The peer's address; empty where it has hung up. */
+  readonly sourceIp: string;
+  /** As sent, empty where there was none: not covered by the signature. */
+  readonly userAgent: string;
+}
+
+/** An authenticated request with a well-formed body. */
+export interface Call extends Origin {
+  /** What stands behind `TrentService.` in the target: any text. */
+  readonly operation: string;
+  readonly input: Record<string, unknown>;
+  readonly principal: Principal;
+  readonly accessKeyId: string;
+  readonly region: string;
+}
+
+/** A request that was refused before it became a call. */
+export interface Refusal extends Origin {
+  /** `undefined` where the target names none. */
+  readonly operation: string | undefined;
+  /** Known once the signature is verified. */
+  readonly principal: Principal | undefined;
+  readonly accessKeyId: string | undefined;
+  readonly region: string;
+}
+
+/**
+ * Runs the operation. @returns what JSON.stringify makes the answer of, `undefined` for an empty body
+ * @throws KmsError for the caller; anything else becomes a KMSInternalException without detail
+ */
+export type Dispatch = (call: Call) => Promise<unknown>;
+
+/** Is awaited before the refusal is answered; where it rejects, the answer is a KMSInternalException. */
+export type Refused = (refusal: Refusal, error: KmsError) => Promise<void>;
