@@ -1,0 +1,137 @@
+import { randomBytes, randomUUID } from 'node:crypto';
+import { expect } from 'chai';
+import type { Scope } from '../../../src/arn.ts';
+import type { AuditRecord } from '../../../src/audit/record.ts';
+import type { Clock } from '../../../src/clock.ts';
+import type { Alias, Key, Tag } from '../../../src/keys/key.ts';
+import type { Change } from '../../../src/keys/repository.ts';
+import type { Applied, StoreReader, StoreWriter } from '../../../src/store/store.ts';
+
+/** Where one store is. Every database that can hold a store has a way to make these. */
+export interface Place {
+  openWriter(clock: Clock): Promise<StoreWriter>;
+  openReader(): Promise<StoreReader>;
+  /** Closes nothing: readers and writers are closed by who opened them. */
+  remove(): Promise<void>;
+}
+
+export type MakePlace = () => Promise<Place>;
+
+/** A store that is open both ways, with one account. */
+export interface Opened {
+  readonly place: Place;
+  readonly writer: StoreWriter;
+  readonly reader: StoreReader;
+}
+
+export const clock: Clock = { now: () => 1_700_000_000_000, monotonic: () => 0 };
+export const scope: Scope = { region: 'us-east-1', account: '111122223333' };
+
+export async function open(make: MakePlace): Promise<Opened> {
+  const place = await make();
+  const writer = await place.openWriter(clock);
+  await writer.createAccount(scope.account, 'main');
+  return { place, writer, reader: await place.openReader() };
+}
+
+export async function close({ place, writer, reader }: Opened): Promise<void> {
+  await reader.close();
+  await writer.close();
+  await place.remove();
+}
+
+export function newKey(over: Partial<Key> = {}): Key {
+  const materialId = randomBytes(16).toString('hex');
+  return {
+    ...scope,
+    keyId: randomUUID(),
+    state: 'Creating',
+    description: 'for a test',
+    keySpec: 'SYMMETRIC_DEFAULT',
+    keyUsage: 'ENCRYPT_DECRYPT',
+    origin: 'AWS_KMS',
+    createdAt: 1_700_000_000_001,
+    currentMaterialId: materialId,
+    materials: [{ materialId, keyMaterialId: randomBytes(32).toString('hex'), createdAt: 1_700_000_000_002 }],
+    ...over,
+  };
+}
+
+export function newAlias(aliasName: string, targetKeyId: string, where: Scope = scope): Alias {
+  return {
+    region: where.region,
+    account: where.account,
+    aliasName,
+    targetKeyId,
+    createdAt: 1_700_000_000_003,
+    updatedAt: 1_700_000_000_003,
+  };
+}
+
+export function newRecord(eventName: string): AuditRecord {
+  return {
+    eventVersion: '1.11',
+    userIdentity: { type: 'IAMUser', accountId: scope.account },
+    eventTime: '2026-01-31T23:59:59Z',
+    eventSource: 'kms.amazonaws.com',
+    eventName,
+    awsRegion: scope.region,
+    sourceIPAddress: '127.0.0.1',
+    userAgent: 'a test',
+    requestParameters: { description: 'snow ☃ and a quote "' },
+    responseElements: null,
+    requestID: randomUUID(),
+    eventID: randomUUID(),
+    readOnly: false,
+    resources: [],
+    eventType: 'AwsApiCall',
+    managementEvent: true,
+    recipientAccountId: scope.account,
+    eventCategory: 'Management',
+  };
+}
+
+export const all = ['Creating', 'Enabled', 'Disabled', 'PendingDeletion', 'Destroying'] as const;
+
+/** Applies what must be `done`. */
+export async function apply(writer: StoreWriter, change: Change): Promise<Applied> {
+  const applied = await writer.apply(change, undefined);
+  expect(applied.outcome).to.deep.equal({ type: 'done' });
+  return applied;
+}
+
+/** A key that is there, in the state asked for. */
+export async function addKey(
+  writer: StoreWriter,
+  over: Partial<Key> = {},
+  tags: readonly Tag[] = [],
+): Promise<Key> {
+  const { state = 'Enabled', deletionDate = 1_700_000_600_000 } = over;
+  const key = newKey({ ...over, state: 'Creating' });
+  const where = { region: key.region, account: key.account };
+  const { keyId } = key;
+  await apply(writer, { ...where, type: 'key-creating', key, tags });
+  if (state === 'Creating') return key;
+  await apply(writer, { ...where, type: 'key-created', keyId });
+  if (state === 'Enabled') return { ...key, state };
+  if (state === 'Disabled') {
+    await apply(writer, { ...where, type: 'key-state', keyId, from: ['Enabled'], to: state });
+    return { ...key, state };
+  }
+  await apply(writer, { ...where, type: 'key-state', keyId, from: all, to: 'PendingDeletion', deletionDate });
+  if (state === 'Destroying') {
+    await apply(writer, { ...where, type: 'key-state', keyId, from: all, to: 'Destroying' });
+  }
+  return { ...key, state, deletionDate };
+}
+
+/** @returns the error that `work` rejects with, which must be one of the store's */
+export async function rejection(work: Promise<unknown>): Promise<{ kind: string; message: string }> {
+  const error = await work.then(
+    () => expect.fail('it was accepted'),
+    (reason: unknown) => reason,
+  );
+  if (!(error instanceof Error) || !('kind' in error)) throw error;
+  expect(error.name).to.equal('StoreError');
+  return { kind: String(error.kind), message: error.message };
+}

@@ -1,0 +1,19 @@
+import type { MakePlace } from './fixture.ts';
+import { keysContract } from './keys.ts';
+import { listsContract } from './lists.ts';
+import { modelContract } from './model.ts';
+import { namesContract } from './names.ts';
+import { identityContract, jobsContract, outboxContract } from './service.ts';
+
+/** What every database that holds a store must do. @param make a new, empty place for one */
+export function storeContract(database: string, make: MakePlace): void {
+  describe(`the store on ${database}`, () => {
+    describe('keys', () => keysContract(make));
+    describe('aliases and tags', () => namesContract(make));
+    describe('lists', () => listsContract(make));
+    describe('outbox and sequence', () => outboxContract(make));
+    describe('what the jobs ask', () => jobsContract(make));
+    describe('identities', () => identityContract(make));
+    describe('against a model', () => modelContract(make));
+  });
+}
