@@ -1,0 +1,219 @@
+import { expect } from 'chai';
+import type { AccessKey } from '../../src/identity/credential.ts';
+import type { Alias, Key } from '../../src/keys/key.ts';
+import { type CachedRepository, cachedRepository } from '../../src/store/cache.ts';
+import { Recent } from '../../src/store/recent.ts';
+import { openStoreReader, openStoreWriter } from '../../src/store/sqlite/open.ts';
+import type { StoreReader, StoreWriter } from '../../src/store/store.ts';
+import { addKey, all, apply, clock, newAlias, newKey, scope } from '../contract/store/fixture.ts';
+import { makeFolder } from './sqlite/place.ts';
+
+describe('the cached repository', () => {
+  let place: ReturnType<typeof makeFolder>;
+  let writer: StoreWriter;
+  let reader: StoreReader;
+  let cache: CachedRepository;
+  /** How often the reader was asked, and what it waits for before it answers. */
+  let asked: number;
+  let held: Promise<void> | undefined;
+
+  beforeEach(async () => {
+    place = makeFolder();
+    writer = await openStoreWriter(place.file, clock);
+    await writer.createAccount(scope.account, 'main');
+    reader = await openStoreReader(place.file);
+    asked = 0;
+    held = undefined;
+    const counted = async <T>(read: () => T | Promise<T>): Promise<T> => {
+      asked += 1;
+      const found = await read();
+      await held;
+      return found;
+    };
+    cache = cachedRepository({
+      ...reader,
+      findKey: (...given) => counted<Key | undefined>(() => reader.findKey(...given)),
+      findAlias: (...given) => counted<Alias | undefined>(() => reader.findAlias(...given)),
+      findAccessKey: (...given) => counted<AccessKey | undefined>(() => reader.findAccessKey(...given)),
+    });
+  });
+  afterEach(async () => {
+    await reader.close();
+    await writer.close();
+    place.remove();
+  });
+
+  it('reads once and then answers at once, the same object', async () => {
+    const key = await addKey(writer);
+    await apply(writer, {
+      ...scope,
+      type: 'alias-created',
+      alias: newAlias('alias/a', key.keyId),
+      from: all,
+    });
+    const found = await cache.findKey(scope, key.keyId);
+    const alias = await cache.findAlias(scope, 'alias/a');
+    expect(found).to.deep.equal(key);
+    expect(cache.findKey({ ...scope }, key.keyId)).to.equal(found);
+    expect(cache.findAlias({ ...scope }, 'alias/a')).to.equal(alias);
+    expect(asked).to.equal(2);
+  });
+
+  it('remembers what is not there, apart for each account and region', async () => {
+    const { keyId } = await addKey(writer, { region: 'eu-west-1' });
+    expect(await cache.findKey(scope, keyId)).to.equal(undefined);
+    expect(await cache.findKey({ ...scope, region: 'eu-west-1' }, keyId)).to.include({ keyId });
+    expect(await cache.findKey({ ...scope, account: '444455556666' }, keyId)).to.equal(undefined);
+    expect(await cache.findAccessKey('AKIANOBODY')).to.equal(undefined);
+    expect(asked).to.equal(4);
+    expect(cache.findKey(scope, keyId)).to.equal(undefined);
+    expect(cache.findAccessKey('AKIANOBODY')).to.equal(undefined);
+    expect(asked).to.equal(4);
+  });
+
+  it('forgets what a change made stale, and only that', async () => {
+    const one = await addKey(writer);
+    const two = await addKey(writer);
+    const made = {
+      ...scope,
+      type: 'alias-created',
+      alias: newAlias('alias/a/b', one.keyId),
+      from: all,
+    } as const;
+    await apply(writer, made);
+    await cache.findKey(scope, one.keyId);
+    await cache.findKey(scope, two.keyId);
+    await cache.findAlias(scope, 'alias/a/b');
+    const take = async (change: Parameters<typeof apply>[1]) => {
+      const { invalidation } = await apply(writer, change);
+      if (invalidation !== undefined) cache.invalidate(invalidation);
+    };
+    await take({ ...scope, type: 'key-state', keyId: one.keyId, from: all, to: 'Disabled' });
+    await take({
+      ...scope,
+      type: 'alias-updated',
+      aliasName: 'alias/a/b',
+      fromKeyId: one.keyId,
+      targetKeyId: two.keyId,
+      from: all,
+      updatedAt: 1,
+    });
+    asked = 0;
+    expect(cache.findKey(scope, two.keyId)).to.include({ state: 'Enabled' });
+    expect(asked).to.equal(0);
+    expect(await cache.findKey(scope, one.keyId)).to.include({ state: 'Disabled' });
+    expect(await cache.findAlias(scope, 'alias/a/b')).to.include({ targetKeyId: two.keyId });
+    expect(asked).to.equal(2);
+  });
+
+  it('finds a key, an alias and a credential that came after it was asked for them in vain', async () => {
+    const key = newKey();
+    await cache.findKey(scope, key.keyId);
+    await cache.findAlias(scope, 'alias/a');
+    await cache.findAccessKey('AKIANEW');
+    const invalidations = [
+      await apply(writer, { ...scope, type: 'key-creating', key, tags: [] }),
+      await apply(writer, { ...scope, type: 'key-created', keyId: key.keyId }),
+      await apply(writer, {
+        ...scope,
+        type: 'alias-created',
+        alias: newAlias('alias/a', key.keyId),
+        from: all,
+      }),
+    ].map((applied) => applied.invalidation);
+    const principalId = 'AIDANEW';
+    await writer.createPrincipal({
+      type: 'IAMUser',
+      arn: 'an arn',
+      principalId,
+      account: scope.account,
+      userName: 'new',
+    });
+    invalidations.push(await writer.createAccessKey('AKIANEW', principalId, Buffer.from('sealed')));
+    for (const invalidation of invalidations) if (invalidation) cache.invalidate(invalidation);
+    expect(await cache.findKey(scope, key.keyId)).to.include({ state: 'Enabled' });
+    expect(await cache.findAlias(scope, 'alias/a')).to.include({ targetKeyId: key.keyId });
+    expect(await cache.findAccessKey('AKIANEW')).to.include({ active: true });
+    expect(cache.sequence).to.equal(4);
+  });
+
+  it('does not keep what was read before a change that was taken in meanwhile', async () => {
+    const { keyId } = await addKey(writer);
+    const { promise, resolve } = Promise.withResolvers<void>();
+    held = promise;
+    const old = cache.findKey(scope, keyId);
+    await reader.changeSequence();
+    const { invalidation } = await apply(writer, {
+      ...scope,
+      type: 'key-state',
+      keyId,
+      from: all,
+      to: 'Disabled',
+    });
+    if (invalidation !== undefined) cache.invalidate(invalidation);
+    resolve();
+    expect(await old).to.include({ state: 'Enabled' });
+    expect(await cache.findKey(scope, keyId)).to.include({ state: 'Disabled' });
+  });
+
+  it('does not keep what was read before everything was forgotten', async () => {
+    const { keyId } = await addKey(writer);
+    const { promise, resolve } = Promise.withResolvers<void>();
+    held = promise;
+    const old = cache.findKey(scope, keyId);
+    cache.clear();
+    resolve();
+    await old;
+    await cache.findKey(scope, keyId);
+    expect(asked).to.equal(2);
+  });
+
+  it('forgets everything where it has missed a change', async () => {
+    const { keyId } = await addKey(writer);
+    const nothing = { keys: [], aliases: [], credentials: [] };
+    cache.invalidate({ sequence: 7, ...nothing });
+    await cache.findKey(scope, keyId);
+    cache.invalidate({ sequence: 8, ...nothing });
+    cache.invalidate({ sequence: 8, ...nothing });
+    await cache.findKey(scope, keyId);
+    expect(asked).to.equal(1);
+    cache.invalidate({ sequence: 10, ...nothing });
+    await cache.findKey(scope, keyId);
+    expect(asked).to.equal(2);
+  });
+
+  it('keeps nothing of a look-up that failed', async () => {
+    const failing = cachedRepository({ ...reader, findKey: () => Promise.reject(new Error('no disk')) });
+    for (let round = 0; round < 2; round += 1) {
+      const failed = await Promise.resolve(failing.findKey(scope, 'any')).then(
+        () => undefined,
+        (error: Error) => error.message,
+      );
+      expect(failed).to.equal('no disk');
+    }
+  });
+});
+
+describe('a map of what is recent', () => {
+  it('never holds more than its bound, and keeps what is asked for', () => {
+    const recent = new Recent<number>(10);
+    recent.set('kept', -1);
+    for (let index = 0; index < 100; index += 1) {
+      recent.set(`other ${index}`, index);
+      expect(recent.size).to.be.at.most(10);
+      expect(recent.get('kept')).to.equal(-1);
+      expect(recent.get(`other ${index}`)).to.equal(index);
+    }
+    expect(recent.get('other 0')).to.equal(undefined);
+  });
+
+  it('has nothing left of what was deleted, in whichever half it was', () => {
+    const recent = new Recent<number>(4);
+    for (const name of ['a', 'b', 'c', 'a', 'd', 'e']) recent.set(name, 1);
+    for (const name of ['a', 'b', 'c', 'd', 'e']) {
+      recent.delete(name);
+      expect(recent.get(name)).to.equal(undefined);
+    }
+    expect(recent.size).to.equal(0);
+  });
+});
