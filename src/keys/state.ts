@@ -34,7 +34,9 @@ export function publicState(state: KeyState): PublicKeyState {
       return 'PendingDeletion';
     case 'Creating':
       // INVARIANT: no repository hands out a key that is still being made.
-      throw new KmsError('KMSInternalException', 'The request failed.', { detail: 'a key in state Creating was read' });
+      throw new KmsError('KMSInternalException', 'The request failed.', {
+        detail: 'a key in state Creating was read',
+      });
   }
 }
 

@@ -26,6 +26,8 @@ export interface Metrics {
   tokenCall(seconds: number): void;
   /** @param restarts the total that the supervisor tells */
   hostRestarts(host: number, restarts: number): void;
+  /** A token object that the store knows is not there. */
+  missingObject(): void;
   trailFlush(outcome: 'written' | 'failed', records: number, seconds: number): void;
   snapshot(): Promise<MetricsSnapshot>;
 }
@@ -55,6 +57,7 @@ export function createMetrics(operations: Iterable<string>): Metrics {
     aggregator: 'max',
     registers,
   });
+  const missingObjects = new Counter({ ...names.missingObjects, registers });
   const trailFlushes = new Counter({ ...names.trailFlushes, labelNames: ['outcome'], registers });
   const trailFlushSeconds = new Histogram({ ...names.trailFlushSeconds, buckets: latencyBuckets, registers });
   const trailFlushRecords = new Histogram({ ...names.trailFlushRecords, buckets: groupBuckets, registers });
@@ -82,6 +85,7 @@ export function createMetrics(operations: Iterable<string>): Metrics {
     unauthenticated: (error) => unauthenticated.inc({ error }),
     tokenCall: (seconds) => tokenSeconds.observe(seconds),
     hostRestarts: (host, restarts) => hostRestarts.set({ host: String(host) }, restarts),
+    missingObject: () => missingObjects.inc(),
     trailFlush(outcome, records, seconds) {
       trailFlushes.inc({ outcome });
       trailFlushRecords.observe(records);

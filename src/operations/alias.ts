@@ -13,7 +13,10 @@ export function checkAliasName(name: string): void {
     );
   }
   if (name.startsWith('alias/aws/')) {
-    throw new KmsError('InvalidAliasNameException', `${name} is reserved: alias names can't begin with alias/aws/`);
+    throw new KmsError(
+      'InvalidAliasNameException',
+      `${name} is reserved: alias names can't begin with alias/aws/`,
+    );
   }
   if (name.includes(':')) {
     throw new KmsError('InvalidAliasNameException', `${name} contains invalid characters for an alias`);
@@ -21,7 +24,12 @@ export function checkAliasName(name: string): void {
 }
 
 /** The key an alias is to name: by id or ARN, never by another alias. */
-export function resolveTarget(targetKeyId: string, action: string, caller: Caller, services: Services): Promise<Key> {
+export function resolveTarget(
+  targetKeyId: string,
+  action: string,
+  caller: Caller,
+  services: Services,
+): Promise<Key> {
   if (targetKeyId.startsWith('alias/') || /^arn:aws:kms:[^:]*:[^:]*:alias\//.test(targetKeyId)) {
     throw new KmsError('ValidationException', 'Aliases must refer to keys. Not aliases');
   }

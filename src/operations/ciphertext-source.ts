@@ -24,7 +24,11 @@ interface Given {
  * Finds the key by `KeyId` where the request has one, else by what the blob says. Whatever keeps the second
  * way from a key of the caller's gives one answer.
  */
-export async function ciphertextSource(given: Given, caller: Caller, services: Services): Promise<CiphertextSource> {
+export async function ciphertextSource(
+  given: Given,
+  caller: Caller,
+  services: Services,
+): Promise<CiphertextSource> {
   const { ciphertextBlob: blob, keyId } = given;
   if (blob === undefined && !given.ignoreCiphertext) throw missing('ciphertextBlob');
   if (keyId !== undefined) {

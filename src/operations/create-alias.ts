@@ -25,7 +25,10 @@ export const createAlias = defineOperation({
           type: 'change',
           change: { ...scope, type: 'alias-created', alias, from: allowedStates('change') },
           refused: () =>
-            new KmsError('AlreadyExistsException', `An alias with the name ${aliasArn(scope, aliasName)} already exists`),
+            new KmsError(
+              'AlreadyExistsException',
+              `An alias with the name ${aliasArn(scope, aliasName)} already exists`,
+            ),
         };
       },
     };

@@ -29,7 +29,13 @@ const keySpecs = [
   'ML_KEM_768',
   'ML_KEM_1024',
 ] as const;
-const usages = ['SIGN_VERIFY', 'ENCRYPT_DECRYPT', 'GENERATE_VERIFY_MAC', 'KEY_AGREEMENT', 'KEY_ENCAPSULATION'] as const;
+const usages = [
+  'SIGN_VERIFY',
+  'ENCRYPT_DECRYPT',
+  'GENERATE_VERIFY_MAC',
+  'KEY_AGREEMENT',
+  'KEY_ENCAPSULATION',
+] as const;
 
 const input = z.strictObject({
   Description: members.description.optional(),

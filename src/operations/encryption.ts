@@ -43,7 +43,9 @@ export function checkAlgorithm(key: Key, algorithm: string | undefined): void {
 export function currentMaterial(key: Key): { keyId: string; materialId: string; keyMaterialId: string } {
   const material = key.materials.find(({ materialId }) => materialId === key.currentMaterialId);
   if (material === undefined) {
-    throw new KmsError('KMSInternalException', 'The request failed.', { detail: `key ${key.keyId} has no current material` });
+    throw new KmsError('KMSInternalException', 'The request failed.', {
+      detail: `key ${key.keyId} has no current material`,
+    });
   }
   return { keyId: key.keyId, materialId: material.materialId, keyMaterialId: material.keyMaterialId };
 }

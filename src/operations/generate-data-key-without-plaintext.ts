@@ -6,8 +6,14 @@ export const generateDataKeyWithoutPlaintext = defineOperation({
   readOnly: true,
   input: dataKeyInput,
   plan: (input, caller, services) =>
-    planDataKey('kms:GenerateDataKeyWithoutPlaintext', input, caller, services, async (material, context, length) => {
-      const blob = await services.hsm.generateDataKeyWithoutPlaintext(material, context, length);
-      return { CiphertextBlob: blob.toString('base64') };
-    }),
+    planDataKey(
+      'kms:GenerateDataKeyWithoutPlaintext',
+      input,
+      caller,
+      services,
+      async (material, context, length) => {
+        const blob = await services.hsm.generateDataKeyWithoutPlaintext(material, context, length);
+        return { CiphertextBlob: blob.toString('base64') };
+      },
+    ),
 });

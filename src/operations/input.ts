@@ -14,8 +14,12 @@ export const blob = (min: number, max: number) =>
     .string()
     .regex(base64, { abort: true })
     .transform((text) => Buffer.from(text, 'base64'))
-    .refine((bytes) => bytes.length >= min, { params: { constraint: `have length greater than or equal to ${min}` } })
-    .refine((bytes) => bytes.length <= max, { params: { constraint: `have length less than or equal to ${max}` } });
+    .refine((bytes) => bytes.length >= min, {
+      params: { constraint: `have length greater than or equal to ${min}` },
+    })
+    .refine((bytes) => bytes.length <= max, {
+      params: { constraint: `have length less than or equal to ${max}` },
+    });
 export const text = (min: number, max: number) => z.string().min(min).max(max);
 export const integer = (min: number, max: number) => z.int().min(min).max(max);
 
@@ -77,7 +81,8 @@ export function validationError(constraints: readonly string[]): KmsError {
 /** A JSON null means that the member is absent. */
 function withoutNulls(raw: Record<string, unknown>): Record<string, unknown> {
   for (const key in raw) {
-    if (raw[key] === null) return Object.fromEntries(Object.entries(raw).filter(([, value]) => value !== null));
+    if (raw[key] === null)
+      return Object.fromEntries(Object.entries(raw).filter(([, value]) => value !== null));
   }
   return raw;
 }
@@ -89,11 +94,14 @@ function serializationMistake(issue: Issue, value: unknown): string | undefined 
     return `Invalid base64 in member '${issue.path.join('.')}'`;
   }
   if (issue.code === 'custom' || value === undefined) return undefined;
-  if (issue.code !== 'invalid_type' && !(issue.code === 'invalid_value' && typeof value !== 'string')) return undefined;
+  if (issue.code !== 'invalid_type' && !(issue.code === 'invalid_value' && typeof value !== 'string'))
+    return undefined;
   const wanted = issue.code === 'invalid_type' ? issue.expected : 'string';
   if (Array.isArray(value)) return 'Start of list found where not expected';
   if (typeof value === 'object') return 'Start of structure or map found where not expected.';
-  const target = { string: 'String', int: 'Integer', number: 'Integer', boolean: 'Boolean' }[wanted as string];
+  const target = { string: 'String', int: 'Integer', number: 'Integer', boolean: 'Boolean' }[
+    wanted as string
+  ];
   if (target === undefined) return `Expected ${wanted === 'array' ? 'list' : 'map'} or null`;
   const kind =
     typeof value === 'number'
@@ -145,7 +153,9 @@ function display(value: unknown): string {
 
 /** `Tags[0].TagKey` is `tags.1.member.tagKey` in AWS's messages. */
 function memberPath(path: readonly PropertyKey[]): string {
-  return path.map((part) => (typeof part === 'number' ? `${part + 1}.member` : lowerFirst(String(part)))).join('.');
+  return path
+    .map((part) => (typeof part === 'number' ? `${part + 1}.member` : lowerFirst(String(part))))
+    .join('.');
 }
 
 export function lowerFirst(name: string): string {

@@ -18,7 +18,9 @@ export const listAliases = defineOperation({
     const { scope } = caller;
     const action = 'kms:ListAliases';
     const key =
-      input.KeyId === undefined ? undefined : await resolveKey(input.KeyId, { aliases: false, action }, caller, services);
+      input.KeyId === undefined
+        ? undefined
+        : await resolveKey(input.KeyId, { aliases: false, action }, caller, services);
     return {
       subjects: [{ type: 'account', action }],
       async run() {

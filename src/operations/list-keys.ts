@@ -11,8 +11,11 @@ export const listKeys = defineOperation({
   plan: (input, { scope }, services) => ({
     subjects: [{ type: 'account', action: 'kms:ListKeys' }],
     async run() {
-      const { items, rest } = await listPage('ListKeys', `${scope.region}/${scope.account}`, input.Marker, (after) =>
-        services.keys.listKeyIds(scope, after, input.Limit ?? 100),
+      const { items, rest } = await listPage(
+        'ListKeys',
+        `${scope.region}/${scope.account}`,
+        input.Marker,
+        (after) => services.keys.listKeyIds(scope, after, input.Limit ?? 100),
       );
       const Keys = items.map((keyId) => ({ KeyId: keyId, KeyArn: keyArn(scope, keyId) }));
       return { type: 'answer', output: { Keys, ...rest } };

@@ -12,9 +12,14 @@ export async function listPage<T>(
   marker: string | undefined,
   read: (after: string | undefined) => Promise<Page<T>>,
 ): Promise<{ items: readonly T[]; rest: { Truncated: boolean; NextMarker?: string } }> {
-  const { items, next } = await read(marker === undefined ? undefined : readMarker(operation, subject, marker));
+  const { items, next } = await read(
+    marker === undefined ? undefined : readMarker(operation, subject, marker),
+  );
   return {
     items,
-    rest: next === undefined ? { Truncated: false } : { NextMarker: writeMarker(operation, subject, next), Truncated: true },
+    rest:
+      next === undefined
+        ? { Truncated: false }
+        : { NextMarker: writeMarker(operation, subject, next), Truncated: true },
   };
 }

@@ -26,6 +26,7 @@ export function keyMetadata(key: Key): object {
     KeySpec: key.keySpec,
     EncryptionAlgorithms: ['SYMMETRIC_DEFAULT'],
     MultiRegion: false,
-    CurrentKeyMaterialId: key.materials.find(({ materialId }) => materialId === key.currentMaterialId)?.keyMaterialId,
+    CurrentKeyMaterialId: key.materials.find(({ materialId }) => materialId === key.currentMaterialId)
+      ?.keyMaterialId,
   };
 }

@@ -91,7 +91,10 @@ export function defineOperation<Input extends Record<string, unknown>>(definitio
       const input = parseInput(name, schema, raw);
       if (Array.isArray(input.GrantTokens) && input.GrantTokens.length > 0) {
         // No grant exists: to pass over a token would be to pretend that it counted.
-        throw new KmsError('UnsupportedOperationException', `${name} does not support the member GrantTokens.`);
+        throw new KmsError(
+          'UnsupportedOperationException',
+          `${name} does not support the member GrantTokens.`,
+        );
       }
       return {
         input,

@@ -27,8 +27,10 @@ export async function resolveKey(
   if (!text.startsWith('arn:')) throw invalidKeyId(text);
   const resource = parseKmsArn(text);
   if (resource === undefined) throw new KmsError('InvalidArnException', `Invalid arn '${text}'`);
-  if (resource.account !== scope.account) throw denied(caller.principal, options.action, text, 'resource-based');
-  if (resource.region !== scope.region) throw new KmsError('NotFoundException', `Invalid arn ${resource.region}`);
+  if (resource.account !== scope.account)
+    throw denied(caller.principal, options.action, text, 'resource-based');
+  if (resource.region !== scope.region)
+    throw new KmsError('NotFoundException', `Invalid arn ${resource.region}`);
   if (resource.type === 'key') return existingKey(scope, resource.keyId, services);
   if (!options.aliases) throw invalidKeyId(text);
   return aliasTarget(scope, resource.aliasName, services);
@@ -37,14 +39,16 @@ export async function resolveKey(
 /** @throws KmsError NotFoundException */
 export async function existingKey(scope: Scope, keyId: string, services: Services): Promise<Key> {
   const key = await services.keys.findKey(scope, keyId);
-  if (key === undefined) throw new KmsError('NotFoundException', `Key '${keyArn(scope, keyId)}' does not exist`);
+  if (key === undefined)
+    throw new KmsError('NotFoundException', `Key '${keyArn(scope, keyId)}' does not exist`);
   return key;
 }
 
 /** @throws KmsError NotFoundException */
 export async function existingAlias(scope: Scope, aliasName: string, services: Services): Promise<Alias> {
   const alias = await services.keys.findAlias(scope, aliasName);
-  if (alias === undefined) throw new KmsError('NotFoundException', `Alias ${aliasArn(scope, aliasName)} is not found.`);
+  if (alias === undefined)
+    throw new KmsError('NotFoundException', `Alias ${aliasArn(scope, aliasName)} is not found.`);
   return alias;
 }
 

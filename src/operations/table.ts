@@ -48,4 +48,6 @@ const all: readonly Operation[] = [
 ];
 
 /** Every operation that is there. */
-export const operations: ReadonlyMap<string, Operation> = new Map(all.map((operation) => [operation.name, operation]));
+export const operations: ReadonlyMap<string, Operation> = new Map(
+  all.map((operation) => [operation.name, operation]),
+);

@@ -18,7 +18,15 @@ export const tagResource = defineOperation({
       subjects: [{ type: 'key', action, key, rule: 'change' }],
       run: () => ({
         type: 'change',
-        change: { region, account, type: 'tags-put', keyId, from: allowedStates('change'), tags, limit: tagLimit },
+        change: {
+          region,
+          account,
+          type: 'tags-put',
+          keyId,
+          from: allowedStates('change'),
+          tags,
+          limit: tagLimit,
+        },
         refused: tooManyTags,
       }),
     };

@@ -17,7 +17,8 @@ export function checkTags(tags: readonly WireTag[]): Tag[] {
   const seen = new Set<string>();
   return tags.map(({ TagKey: key, TagValue: value }) => {
     checkTagKey(key);
-    if (!allowed.test(value)) throw new KmsError('TagException', `The tag value for ${key} has invalid characters.`);
+    if (!allowed.test(value))
+      throw new KmsError('TagException', `The tag value for ${key} has invalid characters.`);
     if (seen.has(key)) throw new KmsError('TagException', `Duplicate tag keys: ${key}`);
     seen.add(key);
     return { key, value };

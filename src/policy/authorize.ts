@@ -11,7 +11,9 @@ export interface AuthorizationRequest {
   readonly resourceAccount: string;
 }
 
-export type Decision = { readonly allowed: true } | { readonly allowed: false; readonly because: 'resource-based' };
+export type Decision =
+  | { readonly allowed: true }
+  | { readonly allowed: false; readonly because: 'resource-based' };
 
 export function authorize(request: AuthorizationRequest): Decision {
   return request.principalAccount === request.resourceAccount

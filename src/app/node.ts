@@ -1,0 +1,224 @@
+import cluster, { type Worker } from 'node:cluster';
+import type { Logger } from 'pino';
+import type { AuditRecord, Trail } from '../audit/record.ts';
+import type { Clock } from '../clock.ts';
+import type { Change, ChangeOutcome, ChangeWriter, Invalidation } from '../keys/repository.ts';
+import { aggregate, type Metrics, type MetricsSnapshot } from '../metrics/registry.ts';
+import { internalError } from '../operations/failure.ts';
+import type { StoreWriter } from '../store/store.ts';
+import { leaseEveryMilliseconds, leaseMilliseconds } from './lease.ts';
+import type { PrimaryMessage, WorkerMessage } from './message.ts';
+import type { Outbox } from './outbox.ts';
+
+const scrapeMilliseconds = 2_000;
+const respawnMilliseconds = [0, 250, 500, 1_000, 2_000, 5_000, 10_000] as const;
+const wellMilliseconds = 30_000;
+
+interface Member {
+  readonly slot: string;
+  readonly worker: Worker;
+  listening: boolean;
+  /** The number of the last change it has taken. */
+  taken: number;
+}
+
+export interface NodeParts {
+  readonly store: StoreWriter;
+  readonly trail: Trail;
+  readonly outbox: Outbox;
+  readonly metrics: Metrics;
+  readonly clock: Clock;
+  readonly log: Logger;
+}
+
+/**
+ * The workers of a node and what they see: makes changes one after the other, and reports one made only when
+ * every worker has taken it, or can't serve without having taken it (lease.ts).
+ */
+export class Node implements ChangeWriter {
+  readonly #members = new Map<number, Member>();
+  readonly #parts: NodeParts;
+  readonly #takers = new Set<() => void>();
+  readonly #scrapes = new Map<number, (metrics: MetricsSnapshot) => void>();
+  /** Told the URL of a worker, by its id, when it listens. */
+  readonly #awaited = new Map<number, (url: string) => void>();
+  #nextScrape = 1;
+  #leases: NodeJS.Timeout | undefined;
+  #closing = false;
+
+  constructor(parts: NodeParts) {
+    this.#parts = parts;
+    cluster.on('message', (worker, message: WorkerMessage) => this.#hear(worker, message));
+  }
+
+  /** Starts the workers. @returns the URL they serve on, when all do */
+  async start(workers: number): Promise<string> {
+    cluster.schedulingPolicy = cluster.SCHED_RR;
+    cluster.setupPrimary({ execArgv: process.execArgv });
+    this.#leases = setInterval(() => {
+      for (const member of this.#members.values()) this.#say(member, this.#lease());
+    }, leaseEveryMilliseconds);
+    const urls = Array.from({ length: workers }, (_, index) => this.#start(`worker-${index + 1}`));
+    return (await Promise.all(urls))[0] ?? '';
+  }
+
+  async apply(change: Change, record: AuditRecord | undefined): Promise<ChangeOutcome> {
+    // Nothing may change that can't be recorded.
+    if (!this.#parts.trail.writable)
+      throw internalError('the trail can not be written, so nothing is changed');
+    const { outcome, invalidation } = await this.#parts.store.apply(change, record);
+    if (record !== undefined && outcome.type === 'done') void this.#parts.outbox.drain();
+    if (invalidation !== undefined) await this.#spread(invalidation);
+    return outcome;
+  }
+
+  reload(): void {
+    for (const member of this.#members.values()) this.#say(member, { type: 'reload' });
+  }
+
+  /** Lets every worker answer what it has begun. */
+  async close(graceMilliseconds: number): Promise<void> {
+    this.#closing = true;
+    const ended = [...this.#members.values()].map(
+      ({ worker }) => new Promise((resolve) => worker.once('exit', resolve)),
+    );
+    for (const member of this.#members.values()) this.#say(member, { type: 'close' });
+    let timer: NodeJS.Timeout | undefined;
+    const late = new Promise((resolve) => {
+      timer = setTimeout(resolve, graceMilliseconds);
+    });
+    await Promise.race([Promise.all(ended), late]);
+    clearTimeout(timer);
+    clearInterval(this.#leases);
+    for (const { worker } of this.#members.values()) worker.process.kill('SIGKILL');
+  }
+
+  #lease(): PrimaryMessage {
+    return { type: 'lease', at: this.#parts.clock.monotonic() };
+  }
+
+  /** Starts a worker for a slot, and again whenever it dies. @returns its URL, when it serves for the first time */
+  #start(slot: string): Promise<string> {
+    return new Promise((resolve, reject) => {
+      let url: string | undefined;
+      let failures = 0;
+      const fork = () => {
+        const begun = this.#parts.clock.monotonic();
+        const worker = cluster.fork({ COFFER_SLOT: slot });
+        const member: Member = { slot, worker, listening: false, taken: 0 };
+        this.#members.set(worker.id, member);
+        this.#say(member, this.#lease());
+        this.#awaited.set(worker.id, (served) => {
+          url = served;
+          resolve(served);
+        });
+        worker.once('exit', (code, signal) => {
+          this.#members.delete(worker.id);
+          this.#awaited.delete(worker.id);
+          for (const check of this.#takers) check();
+          if (this.#closing) return;
+          if (url === undefined) {
+            return reject(
+              new Error(
+                `the API process ${slot} ended before it served (${signal ?? `code ${code}`}): see its log above`,
+              ),
+            );
+          }
+          failures = this.#parts.clock.monotonic() - begun > wellMilliseconds ? 0 : failures + 1;
+          const wait = respawnMilliseconds[Math.min(failures - 1, respawnMilliseconds.length - 1)] ?? 0;
+          this.#parts.log.error({ slot, code, signal, wait }, 'an API process ended: starting it again');
+          setTimeout(() => this.#closing || fork(), wait);
+        });
+      };
+      fork();
+    });
+  }
+
+  #say({ worker }: Member, message: PrimaryMessage): void {
+    if (worker.isConnected()) worker.send(message);
+  }
+
+  #hear(worker: Worker, message: WorkerMessage): void {
+    const member = this.#members.get(worker.id);
+    if (member === undefined) return;
+    switch (message.type) {
+      case 'listening':
+        member.listening = true;
+        this.#awaited.get(worker.id)?.(message.url);
+        this.#awaited.delete(worker.id);
+        return;
+      case 'taken':
+        member.taken = message.sequence;
+        for (const check of this.#takers) check();
+        return;
+      case 'change':
+        return void this.apply(message.change, message.record).then(
+          (outcome) => this.#say(member, { type: 'change-outcome', id: message.id, outcome }),
+          (cause: unknown) => {
+            this.#parts.log.error({ err: cause, change: message.change.type }, 'a change failed');
+            this.#say(member, { type: 'change-failed', id: message.id, detail: String(cause) });
+          },
+        );
+      case 'metrics-asked':
+        return void this.#scrape().then((text) =>
+          this.#say(member, { type: 'metrics-text', id: message.id, text }),
+        );
+      case 'metrics':
+        this.#scrapes.get(message.id)?.(message.metrics as MetricsSnapshot);
+        return;
+    }
+  }
+
+  /** Resolves when every worker has taken the change, or has lost its lease since it was sent. */
+  #spread(invalidation: Invalidation): Promise<void> {
+    const message: PrimaryMessage = { type: 'invalidation', invalidation };
+    for (const member of this.#members.values()) this.#say(member, message);
+    const { sequence } = invalidation;
+    // A worker that doesn't listen yet has no lease from before, and reads what it caches after this.
+    const behind = () =>
+      [...this.#members.values()].filter(({ listening, taken }) => listening && taken < sequence);
+    if (behind().length === 0) return Promise.resolve();
+    return new Promise((resolve) => {
+      const end = () => {
+        this.#takers.delete(check);
+        clearTimeout(timer);
+        resolve();
+      };
+      const check = () => {
+        if (behind().length === 0) end();
+      };
+      const timer = setTimeout(() => {
+        const slots = behind().map(({ slot }) => slot);
+        this.#parts.log.error(
+          { slots, sequence },
+          'API processes have not taken a change: they serve nothing until they have',
+        );
+        end();
+      }, leaseMilliseconds);
+      this.#takers.add(check);
+    });
+  }
+
+  async #scrape(): Promise<string> {
+    const own = await this.#parts.metrics.snapshot();
+    const others = [...this.#members.values()]
+      .filter(({ listening }) => listening)
+      .map((member) => this.#snapshot(member));
+    const all = [own, ...(await Promise.all(others)).filter((snapshot) => snapshot !== undefined)];
+    return aggregate(all);
+  }
+
+  #snapshot(member: Member): Promise<MetricsSnapshot | undefined> {
+    const id = this.#nextScrape++;
+    return new Promise((resolve) => {
+      const settle = (metrics: MetricsSnapshot | undefined) => {
+        clearTimeout(timer);
+        this.#scrapes.delete(id);
+        resolve(metrics);
+      };
+      const timer = setTimeout(() => settle(undefined), scrapeMilliseconds);
+      this.#scrapes.set(id, settle);
+      this.#say(member, { type: 'metrics-wanted', id });
+    });
+  }
+}

@@ -1,0 +1,126 @@
+import pino from 'pino';
+import { openTrail } from '../audit/writer.ts';
+import { systemClock } from '../clock.ts';
+import type { Config } from '../config.ts';
+import type { KmsError } from '../errors.ts';
+import { connectHsm } from '../hsm/client.ts';
+import { sealingAad } from '../identity/credential.ts';
+import { signingKeys } from '../identity/signing-keys.ts';
+import { createMetrics } from '../metrics/registry.ts';
+import { internalError } from '../operations/failure.ts';
+import { operationNames } from '../operations/names.ts';
+import { createPipeline } from '../operations/pipeline.ts';
+import { cachedRepository } from '../store/cache.ts';
+import { openStoreReader } from '../store/sqlite/open.ts';
+import { createApp } from '../wire/app.ts';
+import { listen } from '../wire/server.ts';
+import { Lease } from './lease.ts';
+import { PrimaryLink } from './primary-link.ts';
+import { readiness } from './readiness.ts';
+import { Sampler } from './sampler.ts';
+import { observeToken } from './token-metrics.ts';
+
+/** An API process: serves requests, owns one stream of the trail, reads the store, asks the primary to change it. */
+export async function runWorker(config: Config, slot: string): Promise<void> {
+  const log = pino({ level: config.log.level, base: { process: slot } }, pino.destination(2));
+  const clock = systemClock;
+  const lease = new Lease(clock);
+  const reader = await openStoreReader(config.store.file);
+  const keys = cachedRepository(reader);
+  const metrics = createMetrics(operationNames);
+  const connected = connectHsm({
+    socketFolder: config.token.socketFolder,
+    hosts: config.token.hosts,
+    deadlineMilliseconds: config.token.deadlineMilliseconds,
+    log,
+  });
+  const hsm = observeToken(connected, metrics);
+  const credentials = signingKeys({
+    identities: keys,
+    service: 'kms',
+    derive: ({ accessKeyId, principal, sealedSecret }, date, region, service) =>
+      hsm.deriveSigningKey(
+        sealingAad(accessKeyId, principal.principalId),
+        sealedSecret,
+        date,
+        region,
+        service,
+      ),
+  });
+  const primary = new PrimaryLink({
+    lease,
+    metrics,
+    take(invalidation) {
+      keys.invalidate(invalidation);
+      credentials.invalidate(invalidation.credentials);
+    },
+    reload: () => listening.reload(),
+    close: () => void close(),
+  });
+  const trail = await openTrail({
+    folder: config.trail.folder,
+    slot,
+    segmentBytes: config.trail.segmentBytes,
+    mac: (data) => hsm.trailMac(data),
+    clock,
+    onFlush: ({ outcome, records, milliseconds }) =>
+      metrics.trailFlush(outcome === 'durable' ? 'written' : 'failed', records, milliseconds / 1000),
+    onEvent: (event) => log.warn({ trail: event }, `the trail: ${event.type}`),
+  });
+  const pipeline = createPipeline({
+    keys,
+    hsm,
+    changes: primary,
+    clock,
+    trail,
+    alarm(detail) {
+      metrics.missingObject();
+      log.fatal(
+        { detail },
+        'the token has lost an object that the store knows: restore the token from its backup',
+      );
+    },
+  });
+
+  /** Nothing is answered from a cache that may have missed a change. */
+  async function fresh(): Promise<void> {
+    if (!(await lease.wait())) throw internalError('the primary has not been heard of');
+  }
+
+  // Requests without a valid signature could fill the disk: beyond this rate they are only counted.
+  const unauthenticated = new Sampler(clock, { perSecond: 10, burst: 100 });
+
+  const app = createApp({
+    region: config.region,
+    clock,
+    metrics,
+    log,
+    signer: (accessKeyId, date, region) =>
+      lease.held
+        ? credentials.find(accessKeyId, date, region)
+        : fresh().then(() => credentials.find(accessKeyId, date, region)),
+    async dispatch(call) {
+      if (!lease.held) await fresh();
+      return pipeline.dispatch(call);
+    },
+    async refused(refusal, error: KmsError) {
+      if (refusal.principal === undefined && !unauthenticated.take()) return;
+      await pipeline.refused(refusal, error);
+    },
+    ready: () => readiness({ hsm, reader, trail, lease }),
+    scrape: () => primary.scrape(),
+  });
+  const listening = await listen(app, { ...config.listen, log });
+  primary.say({ type: 'listening', url: listening.url });
+
+  let closing = false;
+  async function close(): Promise<void> {
+    if (closing) return;
+    closing = true;
+    await listening.close();
+    await trail.close();
+    await hsm.close();
+    await reader.close();
+    process.exit(0);
+  }
+}

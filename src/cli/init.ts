@@ -1,0 +1,129 @@
+import { randomBytes, randomInt } from 'node:crypto';
+import { resolve } from 'node:path';
+import { parseArgs } from 'node:util';
+import pino from 'pino';
+import { claimToken } from '../app/ownership.ts';
+import { startTokenTier } from '../app/token-tier.ts';
+import { systemClock } from '../clock.ts';
+import { type Config, readConfig } from '../config.ts';
+import { connectHsm } from '../hsm/client.ts';
+import { type Principal, sealingAad } from '../identity/credential.ts';
+import type { Hsm } from '../keys/hsm.ts';
+import { openStoreWriter } from '../store/sqlite/open.ts';
+import type { StoreWriter } from '../store/store.ts';
+import { readAccessKeyId, writeCredentials } from './credentials-file.ts';
+import { reportFailure } from './failure.ts';
+
+const administrator = 'administrator';
+
+/**
+ * `coffer init --config FILE --credentials FILE`: makes the store, claims the token, creates the account and
+ * its administrator with an access key, and writes an AWS credentials file. What is there already is left as it is.
+ */
+export async function run(args: string[]): Promise<void> {
+  try {
+    const { values } = parseArgs({
+      args,
+      options: {
+        config: { type: 'string', default: 'coffer.json' },
+        credentials: { type: 'string', default: 'credentials' },
+        account: { type: 'string' },
+      },
+    });
+    if (values.account !== undefined && !/^\d{12}$/.test(values.account)) {
+      throw new Error(`\`${values.account}\` is no account number: give twelve digits`);
+    }
+    await initialise(readConfig(values.config), values.config, resolve(values.credentials), values.account);
+    process.exit(0);
+  } catch (error) {
+    reportFailure('init', error);
+    process.exit(1);
+  }
+}
+
+async function initialise(
+  config: Config,
+  configFile: string,
+  credentialsFile: string,
+  wantedAccount: string | undefined,
+): Promise<void> {
+  const log = pino({ level: config.log.level, base: { process: 'init' } }, pino.destination(2));
+  const opened: (() => Promise<void>)[] = [];
+  try {
+    const store = await openStoreWriter(config.store.file, systemClock);
+    opened.push(() => store.close());
+    if (config.token.start) {
+      const tier = await startTokenTier(configFile, log, () => undefined);
+      opened.push(() => tier.stop());
+    }
+    const hsm = connectHsm({
+      socketFolder: config.token.socketFolder,
+      hosts: config.token.hosts,
+      deadlineMilliseconds: config.token.deadlineMilliseconds,
+      log,
+    });
+    opened.push(() => hsm.close());
+    await claimToken({ storeId: store.storeId, ...(await store.count()) }, hsm);
+    const principal = await ensureAdministrator(store, wantedAccount);
+    const accessKeyId = await ensureAccessKey(store, hsm, principal, credentialsFile, config);
+    process.stdout.write(
+      `${JSON.stringify({ account: principal.account, administrator: principal.arn, accessKeyId, credentialsFile })}\n`,
+    );
+  } finally {
+    for (const close of opened.reverse()) await close();
+  }
+}
+
+/** A crash between the two rows leaves an account without its administrator: the next run makes that one. */
+async function ensureAdministrator(store: StoreWriter, wanted: string | undefined): Promise<Principal> {
+  const [existing] = await store.listAccounts();
+  const account =
+    existing?.account ??
+    wanted ??
+    String(randomInt(100_000_000_000, 1_000_000_000_000 - 1)).padStart(12, '0');
+  if (wanted !== undefined && account !== wanted) {
+    throw new Error(`the store has the account ${account} already: leave out --account`);
+  }
+  if (existing === undefined) await store.createAccount(account, 'main');
+  const found = await store.findPrincipal(account, administrator);
+  if (found !== undefined) return found;
+  const principal: Principal = {
+    type: 'IAMUser',
+    arn: `arn:aws:iam::${account}:user/${administrator}`,
+    principalId: identifier('AIDA'),
+    account,
+    userName: administrator,
+  };
+  await store.createPrincipal(principal);
+  return principal;
+}
+
+/** The file is written before the row: a crash leaves a file with a key that nobody knows, which the next run replaces. */
+async function ensureAccessKey(
+  store: StoreWriter,
+  hsm: Hsm,
+  principal: Principal,
+  credentialsFile: string,
+  config: Config,
+): Promise<string> {
+  const keys = await store.listAccessKeys(principal.principalId);
+  const written = readAccessKeyId(credentialsFile);
+  if (written !== undefined && keys.some(({ accessKeyId }) => accessKeyId === written)) return written;
+  if (keys.length >= 2) {
+    throw new Error(
+      `the administrator has two access keys already (${keys.map(({ accessKeyId }) => accessKeyId).join(', ')}) and \`${credentialsFile}\` holds neither: restore that file`,
+    );
+  }
+  const accessKeyId = identifier('AKIA');
+  const { secret, sealed } = await hsm.createAccessKeySecret(sealingAad(accessKeyId, principal.principalId));
+  writeCredentials(credentialsFile, accessKeyId, secret, config);
+  secret.fill(0);
+  await store.createAccessKey(accessKeyId, principal.principalId, sealed);
+  return accessKeyId;
+}
+
+/** AWS's unique identifiers: a prefix that tells the kind and 16 characters of base 32 (IAM user guide, "IAM identifiers"). */
+function identifier(prefix: 'AKIA' | 'AIDA'): string {
+  const alphabet = 'ABCDEFGHIJKLMNOPQRSTUVWXYZ234567';
+  return prefix + Array.from(randomBytes(16), (byte) => alphabet[byte & 31]).join('');
+}

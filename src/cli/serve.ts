@@ -1,0 +1,27 @@
+import cluster from 'node:cluster';
+import { parseArgs } from 'node:util';
+import { runPrimary } from '../app/primary.ts';
+import { runWorker } from '../app/worker.ts';
+import { readConfig } from '../config.ts';
+import { reportFailure } from './failure.ts';
+
+/** `coffer serve --config FILE`: the API tier, in the foreground until SIGINT or SIGTERM. */
+export async function run(args: string[]): Promise<void> {
+  try {
+    const { values } = parseArgs({ args, options: { config: { type: 'string', default: 'coffer.json' } } });
+    const config = readConfig(values.config);
+    if (cluster.isWorker) {
+      // A terminal's Ctrl-C reaches every process of the group: the primary tells the workers when to end.
+      process.on('SIGINT', () => undefined);
+      process.on('SIGTERM', () => undefined);
+      process.on('SIGHUP', () => undefined);
+      await runWorker(config, process.env.COFFER_SLOT ?? 'worker');
+    } else {
+      await runPrimary(config, values.config);
+      process.exit(0);
+    }
+  } catch (error) {
+    reportFailure('serve', error);
+    process.exit(1);
+  }
+}

@@ -1,0 +1,61 @@
+import { keyArn } from '../arn.ts';
+import { recordServiceEvent } from '../audit/build.ts';
+import type { Clock } from '../clock.ts';
+import type { Hsm } from '../keys/hsm.ts';
+import type { Key } from '../keys/key.ts';
+import type { ChangeWriter } from '../keys/repository.ts';
+import type { DueTime } from './due.ts';
+
+export interface DestroyJob {
+  readonly store: { dueForDeletion(now: number): Promise<readonly Key[]> };
+  readonly changes: ChangeWriter;
+  readonly hsm: Hsm;
+  readonly clock: Clock;
+  readonly due: DueTime;
+}
+
+/**
+ * Destroys the keys whose waiting period has ended: the row becomes `Destroying` (a cancel that comes first
+ * wins, one that comes later is refused), then the token objects go, then the row, together with its record. A crash anywhere in between
+ * is taken up by the next run.
+ * @returns how many keys were destroyed, and how many are due but held
+ */
+export async function destroyDueKeys(job: DestroyJob): Promise<{ destroyed: number; held: number }> {
+  let destroyed = 0;
+  let held = 0;
+  for (const key of await job.store.dueForDeletion(job.due.now())) {
+    if (key.state === 'PendingDeletion' && !job.due.isDue(key.deletionDate ?? Number.POSITIVE_INFINITY))
+      held += 1;
+    else if (await destroy(key, job)) destroyed += 1;
+  }
+  return { destroyed, held };
+}
+
+async function destroy(key: Key, { changes, hsm, clock }: DestroyJob): Promise<boolean> {
+  const { region, account, keyId } = key;
+  const scope = { region, account };
+  if (key.state === 'PendingDeletion') {
+    const { type } = await changes.apply(
+      {
+        ...scope,
+        type: 'key-state',
+        keyId,
+        from: ['PendingDeletion'],
+        to: 'Destroying',
+        ...(key.deletionDate !== undefined && { deletionDate: key.deletionDate }),
+      },
+      undefined,
+    );
+    if (type !== 'done') return false;
+  }
+  for (const { materialId } of key.materials) await hsm.destroyKey({ keyId, materialId });
+  const ARN = keyArn(key, keyId);
+  const record = recordServiceEvent(clock, {
+    name: 'DeleteKey',
+    ...scope,
+    resources: [{ accountId: account, type: 'AWS::KMS::Key', ARN }],
+    additional: { keyId: ARN },
+  });
+  const { type } = await changes.apply({ ...scope, type: 'key-destroyed', keyId }, record);
+  return type === 'done';
+}

@@ -1,0 +1,233 @@
+import { keyArn } from '../arn.ts';
+import { recordApiCall, userIdentity } from '../audit/build.ts';
+import type { AuditRecord, Trail } from '../audit/record.ts';
+import { KmsError } from '../errors.ts';
+import type { Principal } from '../identity/credential.ts';
+import { HsmError } from '../keys/hsm.ts';
+import { refusal } from '../keys/state.ts';
+import { authorize } from '../policy/authorize.ts';
+import { internalError, toKmsError } from './failure.ts';
+import { operationNames } from './names.ts';
+import type { Caller, Operation, Plan, Prepared, Services, Subject } from './operation.ts';
+import { trailForm } from './parameters.ts';
+import { denied } from './resolve.ts';
+import { operations } from './table.ts';
+
+/** An authenticated request. */
+export interface Call {
+  readonly operation: string;
+  readonly input: Record<string, unknown>;
+  readonly principal: Principal;
+  readonly accessKeyId: string;
+  /** The region of the signature's scope. */
+  readonly region: string;
+  readonly sourceIp: string;
+  readonly userAgent: string;
+  readonly requestId: string;
+}
+
+/** A call that failed, with what is known of it: it may have no principal, or no operation. */
+export type RefusedCall = Omit<Call, 'input' | 'operation' | 'principal' | 'accessKeyId'> & {
+  readonly operation: string | undefined;
+  readonly principal: Principal | undefined;
+  readonly accessKeyId: string | undefined;
+};
+
+export interface Pipeline {
+  /**
+   * Does what an authenticated request asks for. When it settles, the request's record is durable.
+   * @returns the output as JSON will have it, or undefined for an empty answer
+   * @throws KmsError
+   */
+  dispatch(call: Call): Promise<object | undefined>;
+  /** Records a request that failed before its dispatch. @throws KmsError where it can't be recorded */
+  refused(call: RefusedCall, error: KmsError): Promise<void>;
+}
+
+/** A change met by another is decided again, this often. */
+const attempts = 4;
+const known: ReadonlySet<string> = new Set(operationNames);
+
+export function createPipeline(
+  services: Services & {
+    readonly trail: Trail;
+    /** Called for every token object that the store knows and the token has lost. */
+    readonly alarm: (detail: string) => void;
+  },
+): Pipeline {
+  const { trail, clock } = services;
+
+  /** What the record says, gathered along the way so that a failure has it too. */
+  interface Progress {
+    prepared: Prepared | undefined;
+    readOnly: boolean;
+    subjects: readonly Subject[];
+  }
+
+  function record(
+    call: RefusedCall,
+    progress: Progress,
+    rest: { error?: KmsError; response?: object; subjects?: readonly Subject[] },
+  ): AuditRecord {
+    const { error, response } = rest;
+    return recordApiCall(clock, {
+      identity: userIdentity(call.principal, call.accessKeyId),
+      operation: call.operation ?? '',
+      region: call.region,
+      account: call.principal?.account ?? '',
+      sourceIp: call.sourceIp,
+      userAgent: call.userAgent,
+      requestId: call.requestId,
+      readOnly: progress.readOnly,
+      parameters: progress.prepared === undefined ? null : trailForm(progress.prepared.input),
+      response: response === undefined ? null : trailForm(response),
+      resources: (rest.subjects ?? progress.subjects).flatMap(resource),
+      ...(error !== undefined && { error }),
+    });
+  }
+
+  async function append(entry: AuditRecord): Promise<void> {
+    try {
+      await trail.append(entry);
+    } catch (cause) {
+      throw internalError('the trail could not be written', cause);
+    }
+  }
+
+  async function attempt(
+    call: Call,
+    operation: Operation,
+    prepared: Prepared,
+    progress: Progress,
+  ): Promise<Outcome> {
+    const caller: Caller = {
+      principal: call.principal,
+      scope: { region: call.region, account: call.principal.account },
+    };
+    const plan = await prepared.plan(caller, services);
+    progress.subjects = plan.subjects;
+    check(operation, caller, plan);
+    if (prepared.dryRun) {
+      throw new KmsError(
+        'DryRunOperationException',
+        'The request would have succeeded, but the DryRun option is set.',
+      );
+    }
+    const result = await plan.run();
+    if (result.type === 'answer')
+      return { done: true, output: result.output, entry: record(call, progress, {}) };
+    const { change, output, responseElements, keys, refused } = result;
+    const subjects =
+      keys?.map((key): Subject => ({ type: 'key', action: '', key, rule: 'look' })) ?? plan.subjects;
+    const entry = record(call, progress, {
+      ...(responseElements && { response: responseElements }),
+      subjects,
+    });
+    const outcome = await services.changes.apply(change, entry);
+    switch (outcome.type) {
+      case 'done':
+        return { done: true, output, entry: undefined };
+      case 'conflict':
+        return { done: false };
+      case 'exists':
+      case 'limit':
+        throw refused?.(outcome.type) ?? internalError(`a change was refused as \`${outcome.type}\``);
+    }
+  }
+
+  return {
+    async dispatch(call) {
+      const progress: Progress = { prepared: undefined, readOnly: true, subjects: [] };
+      let outcome: Outcome = { done: false };
+      try {
+        const operation = operations.get(call.operation);
+        if (operation === undefined) throw noSuchOperation(call.operation);
+        progress.readOnly = operation.readOnly;
+        const prepared = operation.prepare(call.input);
+        progress.prepared = prepared;
+        for (let left = attempts; left > 0 && !outcome.done; left -= 1) {
+          outcome = await attempt(call, operation, prepared, progress);
+        }
+        if (!outcome.done) throw internalError('a change met a conflict at every attempt');
+      } catch (cause) {
+        if (cause instanceof HsmError && cause.kind === 'missing-object') services.alarm(cause.message);
+        const error = toKmsError(cause);
+        await append(record(call, progress, { error }));
+        throw error;
+      }
+      // A change has its record already, in the transaction that made it.
+      if (outcome.entry !== undefined) await append(outcome.entry);
+      return outcome.output;
+    },
+
+    async refused(call, error) {
+      const readOnly = operations.get(call.operation ?? '')?.readOnly ?? true;
+      await append(record(call, { prepared: undefined, readOnly, subjects: [] }, { error }));
+    },
+  };
+}
+
+type Outcome =
+  | { readonly done: false }
+  | { readonly done: true; readonly output: object | undefined; readonly entry: AuditRecord | undefined };
+
+/** Permission on everything first, then states and usages: who may not use a key learns nothing of its state. */
+function check(operation: Operation, caller: Caller, plan: Plan): void {
+  const { principal } = caller;
+  for (const subject of plan.subjects) {
+    const [resource, account] = target(subject, principal.account);
+    const decision = authorize({
+      principalAccount: principal.account,
+      action: subject.action,
+      resourceAccount: account,
+    });
+    if (!decision.allowed) throw denied(principal, subject.action, resource, decision.because);
+  }
+  for (const subject of plan.subjects) {
+    if (subject.type !== 'key') continue;
+    const { key, usage, rule } = subject;
+    const arn = keyArn(key, key.keyId);
+    const refused = refusal(rule, key.state, arn);
+    if (refused !== undefined) throw refused;
+    if (usage !== undefined && key.keyUsage !== usage) {
+      throw new KmsError(
+        'InvalidKeyUsageException',
+        `${arn} key usage is ${key.keyUsage} which is not valid for ${operation.name}.`,
+      );
+    }
+  }
+}
+
+function target(subject: Subject, callerAccount: string): [resource: string, account: string] {
+  switch (subject.type) {
+    case 'key':
+      return [keyArn(subject.key, subject.key.keyId), subject.key.account];
+    case 'alias':
+      return [subject.arn, subject.account];
+    case 'account':
+      return ['*', callerAccount];
+  }
+}
+
+function resource(subject: Subject): AuditRecord['resources'] {
+  switch (subject.type) {
+    case 'key':
+      return [
+        {
+          accountId: subject.key.account,
+          type: 'AWS::KMS::Key',
+          ARN: keyArn(subject.key, subject.key.keyId),
+        },
+      ];
+    case 'alias':
+      return [{ accountId: subject.account, type: 'AWS::KMS::Alias', ARN: subject.arn }];
+    case 'account':
+      return [];
+  }
+}
+
+function noSuchOperation(name: string): KmsError {
+  return known.has(name)
+    ? new KmsError('UnsupportedOperationException', `The operation ${name} is not supported.`)
+    : new KmsError('UnknownOperationException', '');
+}
