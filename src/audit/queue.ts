@@ -103,7 +103,8 @@ export class Queue {
     const [first] = this.#groups;
     if (this.#groups.length !== 1 || (first?.records.length ?? 0) >= this.#options.gatherRecords) return;
     const wait = this.#lastBegan + this.#options.gatherMilliseconds - this.#options.clock.monotonic();
-    if (wait <= 0) return;
+    // A timer can't be set for less than a millisecond.
+    if (wait < 0.5) return;
     await new Promise<void>((resolve) => {
       const timer = setTimeout(resolve, wait);
       this.#hurry = () => {

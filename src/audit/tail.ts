@@ -1,5 +1,5 @@
 import { hash } from 'node:crypto';
-import { type FileHandle, open } from 'node:fs/promises';
+import { open } from 'node:fs/promises';
 import { TrailError } from './error.ts';
 import { type Head, hashLine, maximalLine, origin, parseLine, type TrailLine } from './line.ts';
 import { segmentPath } from './segment.ts';
@@ -58,23 +58,29 @@ interface End {
 }
 
 async function readEnd(path: string): Promise<End> {
-  let handle: FileHandle;
+  let read: { bytes: Buffer; from: number };
   try {
-    handle = await open(path, 'r');
+    read = await readLast(path, maximalGroup + maximalLine);
   } catch (cause) {
-    throw damaged(path, "can't be opened: see to its mode", cause);
+    throw damaged(path, "can't be read", cause);
   }
+  return findEnd(path, read.bytes, read.from);
+}
+
+/** @returns the file's last bytes, and the offset of the first of them */
+async function readLast(path: string, length: number): Promise<{ bytes: Buffer; from: number }> {
+  const handle = await open(path, 'r');
   try {
     const { size } = await handle.stat();
-    const from = Math.max(0, size - maximalGroup - maximalLine);
+    const from = Math.max(0, size - length);
     const bytes = Buffer.allocUnsafe(size - from);
     let done = 0;
     while (done < bytes.length) {
       const { bytesRead } = await handle.read(bytes, done, bytes.length - done, from + done);
-      if (bytesRead === 0) throw damaged(path, 'grew shorter while it was read');
+      if (bytesRead === 0) throw new Error('it grew shorter while it was read');
       done += bytesRead;
     }
-    return findEnd(path, bytes, from);
+    return { bytes, from };
   } finally {
     await handle.close();
   }

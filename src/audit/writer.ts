@@ -31,10 +31,13 @@ export interface TrailOptions {
   readonly clock: Clock;
   /**
    * Under load (the last group had more than one record) a group is gathered for this long since the last flush
-   * began, or until it has `gatherRecords`. A flush costs some 250 µs of processor time, however many share it.
+   * began, or until it has `gatherRecords`. A flush costs some 250 µs of processor time, however many share it:
+   * at 4,250 records a second 2 ms and 16 records take a tenth of a core less than no gathering, and the records
+   * wait no longer.
    */
   readonly gatherMilliseconds?: number;
   readonly gatherRecords?: number;
+  /** For the metrics. */
   readonly onFlush?: (flush: TrailFlush) => void;
   /** For the log: called when the trail stops being writable, when it is again, and when a torn tail is cut. */
   readonly onEvent?: (event: TrailEvent) => void;
@@ -109,7 +112,7 @@ class Writer implements TrailWriter {
     this.#segment = segment;
     this.#queue = new Queue({
       clock: options.clock,
-      gatherMilliseconds: options.gatherMilliseconds ?? 1,
+      gatherMilliseconds: options.gatherMilliseconds ?? 2,
       gatherRecords: options.gatherRecords ?? 16,
       flush: (records) => this.#flush(records),
     });
@@ -160,8 +163,7 @@ class Writer implements TrailWriter {
    * has one hole: the process must not be killed between a write that failed and a cut that failed too.
    */
   async #flush(records: readonly string[]): Promise<void> {
-    const { clock, onFlush, onEvent } = this.#options;
-    const began = clock.monotonic();
+    const began = this.#options.clock.monotonic();
     const chain = this.#chain;
     let unsigned: string | undefined;
     chain.begin(this.#head);
@@ -176,16 +178,16 @@ class Writer implements TrailWriter {
       await segment.write(chain.bytes);
     } catch (cause) {
       const error = await this.#fail(cause);
-      onFlush?.(this.#report('failed', records.length, began, unsigned));
+      this.#report('failed', records.length, began, unsigned);
       throw error;
     }
     this.#head = chain.head;
     this.#note = undefined;
     if (this.#failed !== undefined) {
       this.#failed = undefined;
-      onEvent?.({ type: 'recovered' });
+      this.#tell({ type: 'recovered' });
     }
-    onFlush?.(this.#report('durable', records.length, began, unsigned));
+    this.#report('durable', records.length, began, unsigned);
   }
 
   /** The segment to write to, in a known state. */
@@ -216,7 +218,7 @@ class Writer implements TrailWriter {
     }
     const news = this.#failed === undefined;
     this.#failed = error;
-    if (news) this.#options.onEvent?.({ type: 'failed', error });
+    if (news) this.#tell({ type: 'failed', error });
     clearTimeout(this.#probe);
     // Writes something real, an empty group, so that changes, which ask `writable` first, work again by themselves.
     this.#probe = setTimeout(() => this.#queue.addEmpty().catch(() => undefined), probeMilliseconds);
@@ -229,8 +231,20 @@ class Writer implements TrailWriter {
     records: number,
     began: number,
     unsigned: string | undefined,
-  ): TrailFlush {
+  ): void {
     const milliseconds = this.#options.clock.monotonic() - began;
-    return { outcome, records, bytes: this.#chain.bytes.length, milliseconds, unsigned };
+    const bytes = this.#chain.bytes.length;
+    unlessThrown(() => this.#options.onFlush?.({ outcome, records, bytes, milliseconds, unsigned }));
   }
+
+  #tell(event: TrailEvent): void {
+    unlessThrown(() => this.#options.onEvent?.(event));
+  }
+}
+
+/** A listener's mistake must not make a durable group look failed. */
+function unlessThrown(listen: () => void): void {
+  try {
+    listen();
+  } catch {}
 }

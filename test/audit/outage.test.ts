@@ -1,0 +1,204 @@
+import { execFileSync } from 'node:child_process';
+import { mkdirSync, rmSync, statfsSync, writeFileSync } from 'node:fs';
+import { join } from 'node:path';
+import { expect } from 'chai';
+import { readStream } from '../../src/audit/read.ts';
+import type { AuditRecord } from '../../src/audit/record.ts';
+import { verifyChain } from '../../src/audit/verify.ts';
+import { openTrail, type TrailEvent, type TrailWriter } from '../../src/audit/writer.ts';
+import { systemClock } from '../../src/clock.ts';
+import { Bench, mac, makeRecord, slot } from './fixture.ts';
+
+/** A few megabytes that can truly be full. `undefined` where mounting is not permitted. */
+function mountSmall(at: string): { unmount(): void } | undefined {
+  try {
+    mkdirSync(at);
+    execFileSync('mount', ['-t', 'tmpfs', '-o', 'size=512k,mode=0700', 'tmpfs', at], { stdio: 'ignore' });
+  } catch {
+    return undefined;
+  }
+  return { unmount: () => execFileSync('umount', [at]) };
+}
+
+describe('a trail on a full disk', () => {
+  let bench: Bench;
+  let disk: ReturnType<typeof mountSmall>;
+  let folder: string;
+  let writer: TrailWriter | undefined;
+  const events: TrailEvent[] = [];
+  let onEvent: (event: TrailEvent) => void;
+
+  beforeEach(function () {
+    bench = new Bench();
+    folder = join(bench.folder, 'disk');
+    disk = mountSmall(folder);
+    // Needs CAP_SYS_ADMIN to mount a small tmpfs: nothing else is truly full.
+    if (disk === undefined) this.skip();
+    events.length = 0;
+    onEvent = (event) => events.push(event);
+  });
+
+  afterEach(async () => {
+    await writer?.close();
+    writer = undefined;
+    disk?.unmount();
+    await bench.end();
+  });
+
+  const open = async (segmentBytes = 100_000): Promise<TrailWriter> => {
+    writer = await openTrail({
+      folder,
+      slot,
+      segmentBytes,
+      mac,
+      clock: systemClock,
+      onEvent: (event) => onEvent(event),
+    });
+    return writer;
+  };
+
+  const fill = () => {
+    const { bavail, bsize } = statfsSync(folder);
+    const ballast = join(folder, `ballast-${Math.random()}`);
+    try {
+      writeFileSync(ballast, Buffer.alloc(bavail * bsize));
+    } catch {}
+    return { free: () => rmSync(ballast) };
+  };
+
+  const recovered = () =>
+    new Promise<void>((resolve) => {
+      onEvent = (event) => {
+        events.push(event);
+        if (event.type === 'recovered') resolve();
+      };
+    });
+
+  async function storedIds(): Promise<string[]> {
+    const lines = await Array.fromAsync(readStream(folder, slot));
+    return lines.flatMap(({ parsed }) =>
+      typeof parsed === 'object' && parsed.type === 'record' ? [String(parsed.record.eventID)] : [],
+    );
+  }
+
+  it('holds every acknowledged record once and no rejected one, and recovers with the space', async () => {
+    const trail = await open();
+    const acknowledged: string[] = [];
+    const rejected: string[] = [];
+    const append = (record: AuditRecord) =>
+      trail.append(record).then(
+        () => acknowledged.push(record.eventID),
+        (error: { code: string }) => {
+          expect(error.code).to.equal('unwritable');
+          rejected.push(record.eventID);
+        },
+      );
+    const appendUntil = async (enough: () => boolean) => {
+      const appender = async () => {
+        while (!enough()) await append(makeRecord({ text: 'x'.repeat(500) }));
+      };
+      await Promise.all(Array.from({ length: 8 }, appender));
+    };
+    for (let round = 1; round <= 3; round += 1) {
+      await appendUntil(() => acknowledged.length >= 30 * round);
+      const ballast = fill();
+      await appendUntil(() => rejected.length >= 30 * round);
+      expect(trail.writable).to.equal(false);
+      expect(trail.failed?.message).to.include('ENOSPC');
+      const healed = recovered();
+      ballast.free();
+      await healed;
+      expect(trail.writable).to.equal(true);
+      expect(trail.failed).to.equal(undefined);
+    }
+    await appendUntil(() => acknowledged.length >= 120);
+    expect((await storedIds()).sort()).to.deep.equal(acknowledged.sort());
+    expect(await verifyChain(readStream(folder, slot), mac)).to.deep.include({ type: 'whole', uncovered: 0 });
+    expect(events.map(({ type }) => type)).to.deep.equal(Array(3).fill(['failed', 'recovered']).flat());
+  });
+
+  it('opens, is not writable, and begins when there is space', async () => {
+    mkdirSync(join(folder, slot));
+    const ballast = fill();
+    const trail = await open();
+    expect(trail.writable).to.equal(false);
+    const healed = recovered();
+    ballast.free();
+    await healed;
+    await trail.append(makeRecord());
+    expect(await verifyChain(readStream(folder, slot), mac)).to.deep.include({ type: 'whole', records: 1 });
+  });
+
+  it('begins a new segment as soon as there is space for it', async () => {
+    const trail = await open(4096);
+    while (trail.head.sequence < 12) await trail.append(makeRecord());
+    const ballast = fill();
+    const results = await Promise.allSettled(Array.from({ length: 5 }, () => trail.append(makeRecord())));
+    expect(results.map(({ status }) => status)).to.include('rejected');
+    ballast.free();
+    await trail.append(makeRecord());
+    expect(await verifyChain(readStream(folder, slot), mac)).to.deep.include({ type: 'whole', uncovered: 0 });
+  });
+});
+
+describe('a trail without the token', () => {
+  let bench: Bench;
+  beforeEach(() => {
+    bench = new Bench();
+  });
+  afterEach(() => bench.end());
+
+  it('stays durable, names the reason, and is covered by the next MAC', async () => {
+    const unavailable = Object.assign(new Error('no host'), { kind: 'unavailable' });
+    let answer = () => mac(Buffer.alloc(70));
+    let asked: Buffer = Buffer.alloc(0);
+    const trail = await bench.open({
+      mac: (data) => {
+        asked = data;
+        return answer();
+      },
+    });
+    answer = () => Promise.reject(unavailable);
+    await trail.append(makeRecord());
+    answer = () => {
+      throw new Error('at once');
+    };
+    await trail.append(makeRecord());
+    answer = async () => Buffer.alloc(16);
+    await trail.append(makeRecord());
+    const marks = (await bench.lines()).flatMap(({ parsed }) =>
+      typeof parsed === 'object' && parsed.type === 'group' && parsed.mac === null ? [parsed.reason] : [],
+    );
+    expect(marks).to.deep.equal(['unavailable', 'error', 'malformed']);
+    expect(await bench.verifyUnsigned()).to.deep.include({
+      type: 'whole',
+      records: 3,
+      unsigned: 3,
+      uncovered: 6,
+    });
+    answer = () => mac(asked);
+    await trail.append(makeRecord());
+    expect(await bench.verifyUnsigned()).to.deep.include({
+      type: 'whole',
+      records: 4,
+      unsigned: 3,
+      uncovered: 0,
+    });
+  });
+
+  it('waits a second at most for a MAC that never comes, and then a tenth for each', async () => {
+    let hang = false;
+    const trail = await bench.open({ mac: (data) => (hang ? new Promise<Buffer>(() => {}) : mac(data)) });
+    hang = true;
+    const began = performance.now();
+    await trail.append(makeRecord());
+    const first = performance.now();
+    await trail.append(makeRecord());
+    const second = performance.now();
+    expect(first - began).to.be.within(990, 1900);
+    expect(second - first).to.be.within(95, 900);
+    hang = false;
+    await trail.append(makeRecord());
+    expect(await bench.verify()).to.deep.include({ type: 'whole', records: 3, unsigned: 2, uncovered: 0 });
+  });
+});
