@@ -1,0 +1,406 @@
+/** The Hsm port over the hosts' sockets. */
+import type { Logger } from 'pino';
+import { headerBytes, isCiphertext } from '../keys/ciphertext.ts';
+import {
+  type Hsm,
+  HsmError,
+  type HsmHealth,
+  type MaterialRef,
+  type TokenIdentity,
+  type TokenObject,
+} from '../keys/hsm.ts';
+import { Connection, type ReadAnswer } from './connection.ts';
+import { type FrameWriter, requestLimit } from './frame.ts';
+import {
+  operationCodes as codes,
+  contextLimit,
+  plaintextLimit,
+  randomLimit,
+  sealedBytes,
+} from './request.ts';
+
+export interface ClientOptions {
+  readonly socketFolder: string;
+  readonly hosts: number;
+  /** As the supervisor's: what a host's call may take. A request settles a second of queueing later at the latest. */
+  readonly deadlineMilliseconds: number;
+  readonly log: Logger;
+}
+
+/** Attaches to every host; connects again by itself whenever a connection is lost. */
+export function connectHsm(options: ClientOptions): Hsm {
+  return new Client(options);
+}
+
+const queueingMilliseconds = 1_000;
+const connectMilliseconds = 2_000;
+const tickMilliseconds = 50;
+/** How often a host that has no token is asked whether it has it again. */
+const probeTicks = 5;
+/** Token objects are made and destroyed by this host alone, one at a time. */
+const keeper = 0;
+
+interface Waiter {
+  readonly host: number | undefined;
+  readonly deadlineAt: number;
+  readonly resolve: (connection: Connection) => void;
+  readonly reject: (error: HsmError) => void;
+}
+
+class Client implements Hsm {
+  readonly #connections: readonly Connection[];
+  readonly #restarts: number[];
+  readonly #deadline: number;
+  readonly #timer: NodeJS.Timeout;
+  #waiters: Waiter[] = [];
+  #id = 0;
+  #turn = 0;
+  #ticks = 0;
+  #closed = false;
+
+  constructor({ socketFolder, hosts, deadlineMilliseconds, log }: ClientOptions) {
+    this.#deadline = deadlineMilliseconds + queueingMilliseconds;
+    this.#restarts = new Array<number>(hosts).fill(0);
+    this.#connections = Array.from(
+      { length: hosts },
+      (_, index) =>
+        new Connection({
+          socketFolder,
+          index,
+          nextId: () => ++this.#id,
+          onAttached: () => this.#serveWaiters(),
+          onProblem: (problem) => log.warn({ host: index }, problem),
+        }),
+    );
+    this.#timer = setInterval(() => this.#tick(), tickMilliseconds);
+    this.#timer.unref();
+  }
+
+  async generateKey(material: MaterialRef): Promise<void> {
+    await this.#send(codes.generateKey, 32, (writer) => writer.material(material), readNothing, keeper);
+  }
+
+  destroyKey(material: MaterialRef): Promise<boolean> {
+    return this.#send(codes.destroyKey, 32, (writer) => writer.material(material), readBoolean, keeper);
+  }
+
+  encrypt(material: MaterialRef, context: Buffer, plaintext: Buffer): Promise<Buffer> {
+    const { length } = plaintext;
+    if (length < 1 || length > plaintextLimit) return refuse(`a plaintext of ${length} bytes`);
+    if (context.length > contextLimit) return refuse(`a context of ${context.length} bytes`);
+    return this.#send(
+      codes.encrypt,
+      36 + context.length + length,
+      (writer) => {
+        writer.material(material);
+        writer.u32(context.length);
+        writer.bytes(context);
+        writer.bytes(plaintext);
+      },
+      readBytes,
+    );
+  }
+
+  decrypt(blob: Buffer, context: Buffer): Promise<Buffer> {
+    const problem = sealedProblem(blob, context);
+    if (problem !== undefined) return Promise.reject(problem);
+    return this.#send(
+      codes.decrypt,
+      sealedBytes(blob, context),
+      (writer) => writeSealed(writer, blob, context),
+      readBytes,
+    );
+  }
+
+  reEncrypt(
+    blob: Buffer,
+    sourceContext: Buffer,
+    destination: MaterialRef,
+    destinationContext: Buffer,
+  ): Promise<Buffer> {
+    const problem = sealedProblem(blob, sourceContext);
+    if (problem !== undefined) return Promise.reject(problem);
+    if (destinationContext.length > contextLimit)
+      return refuse(`a context of ${destinationContext.length} bytes`);
+    return this.#send(
+      codes.reEncrypt,
+      36 + destinationContext.length + sealedBytes(blob, sourceContext),
+      (writer) => {
+        writer.material(destination);
+        writer.u32(destinationContext.length);
+        writer.bytes(destinationContext);
+        writeSealed(writer, blob, sourceContext);
+      },
+      readBytes,
+    );
+  }
+
+  generateDataKey(
+    material: MaterialRef,
+    context: Buffer,
+    length: number,
+  ): Promise<{ plaintext: Buffer; blob: Buffer }> {
+    return this.#dataKey(codes.generateDataKey, material, context, length, readDataKey);
+  }
+
+  generateDataKeyWithoutPlaintext(material: MaterialRef, context: Buffer, length: number): Promise<Buffer> {
+    return this.#dataKey(codes.generateDataKeyWithoutPlaintext, material, context, length, readBytes);
+  }
+
+  #dataKey<T>(
+    code: number,
+    material: MaterialRef,
+    context: Buffer,
+    length: number,
+    read: ReadAnswer<T>,
+  ): Promise<T> {
+    if (!isRandomLength(length)) return refuse(`a data key of ${length} bytes`);
+    if (context.length > contextLimit) return refuse(`a context of ${context.length} bytes`);
+    return this.#send(
+      code,
+      34 + context.length,
+      (writer) => {
+        writer.material(material);
+        writer.u16(length);
+        writer.bytes(context);
+      },
+      read,
+    );
+  }
+
+  random(length: number): Promise<Buffer> {
+    if (!isRandomLength(length)) return refuse(`${length} random bytes`);
+    return this.#send(codes.random, 2, (writer) => writer.u16(length), readBytes);
+  }
+
+  trailMac(data: Buffer): Promise<Buffer> {
+    if (data.length < 1 || data.length > requestLimit - 64) return refuse(`a MAC of ${data.length} bytes`);
+    return this.#send(codes.trailMac, data.length, (writer) => writer.bytes(data), readBytes);
+  }
+
+  createAccessKeySecret(aad: Buffer): Promise<{ secret: Buffer; sealed: Buffer }> {
+    if (!isAad(aad)) return refuse(`additional data of ${aad.length} bytes`);
+    return this.#send(codes.createAccessKeySecret, aad.length, (writer) => writer.bytes(aad), readSecret);
+  }
+
+  deriveSigningKey(
+    aad: Buffer,
+    sealed: Buffer,
+    date: string,
+    region: string,
+    service: string,
+  ): Promise<Buffer> {
+    if (!isAad(aad)) return refuse(`additional data of ${aad.length} bytes`);
+    if (sealed.length < 29 || sealed.length > 512) return refuse(`a sealed secret of ${sealed.length} bytes`);
+    const fields = [aad, sealed, Buffer.from(date), Buffer.from(region), Buffer.from(service)];
+    const size = fields.reduce((sum, field) => sum + 2 + field.length, 0);
+    if (fields.some((field) => field.length > 1024)) return refuse('a scope longer than 1024 bytes');
+    return this.#send(
+      codes.deriveSigningKey,
+      size,
+      (writer) => {
+        for (const field of fields) {
+          writer.u16(field.length);
+          writer.bytes(field);
+        }
+      },
+      readBytes,
+    );
+  }
+
+  async checkHealth(): Promise<HsmHealth> {
+    const hosts = await Promise.all(
+      this.#connections.map(async (connection, index) => {
+        const problem = connection.attached ? await this.#probe(connection, index) : 'not connected';
+        const { attached: connected } = connection;
+        return { index, connected, problem, restarts: this.#restarts[index] ?? 0 };
+      }),
+    );
+    return { hosts };
+  }
+
+  identity(): Promise<TokenIdentity> {
+    return this.#send(codes.identity, 0, writeNothing, readJson<TokenIdentity>, keeper, 4);
+  }
+
+  async claim(storeId: string): Promise<void> {
+    if (!/^[0-9a-f]{32}$/.test(storeId)) return refuse(`a store id \`${storeId}\``);
+    const id = Buffer.from(storeId, 'hex');
+    await this.#send(codes.claim, 16, (writer) => writer.bytes(id), readNothing, keeper, 4);
+  }
+
+  listObjects(): Promise<TokenObject[]> {
+    return this.#send(codes.listObjects, 0, writeNothing, readJson<TokenObject[]>, keeper, 4);
+  }
+
+  async close(): Promise<void> {
+    this.#closed = true;
+    clearInterval(this.#timer);
+    for (const connection of this.#connections) connection.close();
+    for (const { reject } of this.#waiters.splice(0))
+      reject(new HsmError('unavailable', 'the client is closed'));
+  }
+
+  #send<T>(
+    code: number,
+    size: number,
+    write: (writer: FrameWriter) => void,
+    read: ReadAnswer<T>,
+    host?: number,
+    factor = 1,
+  ): Promise<T> {
+    const connection = this.#pick(host);
+    const milliseconds = this.#deadline * factor;
+    if (connection !== undefined) return connection.request(code, size, write, read, milliseconds);
+    return this.#wait(host).then((later) => later.request(code, size, write, read, milliseconds));
+  }
+
+  /** The host with the fewest requests in flight, of those that answer and have their token. */
+  #pick(host: number | undefined): Connection | undefined {
+    const connections = this.#connections;
+    if (host !== undefined) {
+      const connection = connections[host];
+      return connection?.attached ? connection : undefined;
+    }
+    let best: Connection | undefined;
+    let bestLoad = Number.POSITIVE_INFINITY;
+    this.#turn = (this.#turn + 1) % connections.length;
+    for (let step = 0; step < connections.length; step++) {
+      const connection = connections[(this.#turn + step) % connections.length];
+      if (connection === undefined || !connection.attached) continue;
+      // One that doesn't answer, or answers at once that it can't, must not draw the requests to itself.
+      const load = connection.inFlight + (connection.stalled || connection.sick ? 1_000_000 : 0);
+      if (load < bestLoad) {
+        best = connection;
+        bestLoad = load;
+      }
+    }
+    return best;
+  }
+
+  #wait(host: number | undefined): Promise<Connection> {
+    if (this.#closed) return Promise.reject(new HsmError('unavailable', 'the client is closed'));
+    return new Promise((resolve, reject) => {
+      this.#waiters.push({ host, deadlineAt: performance.now() + connectMilliseconds, resolve, reject });
+    });
+  }
+
+  #serveWaiters(): void {
+    const waiters = this.#waiters;
+    this.#waiters = [];
+    for (const waiter of waiters) {
+      const connection = this.#pick(waiter.host);
+      if (connection === undefined) this.#waiters.push(waiter);
+      else waiter.resolve(connection);
+    }
+  }
+
+  #tick(): void {
+    const now = performance.now();
+    for (const connection of this.#connections) connection.tick(now);
+    if (++this.#ticks % probeTicks === 0) {
+      for (const [index, connection] of this.#connections.entries()) {
+        if (connection.sick && connection.attached && !connection.stalled)
+          void this.#probe(connection, index);
+      }
+    }
+    if (this.#waiters.length === 0) return;
+    const waiters = this.#waiters;
+    this.#waiters = [];
+    for (const waiter of waiters) {
+      if (waiter.deadlineAt > now) this.#waiters.push(waiter);
+      else waiter.reject(new HsmError('unavailable', 'no host of the token tier can be reached'));
+    }
+  }
+
+  /** @returns what is wrong with the host */
+  async #probe(connection: Connection, index: number): Promise<string | undefined> {
+    try {
+      const { restarts, problem } = await connection.request(
+        codes.health,
+        0,
+        writeNothing,
+        readJson<{ restarts: number; problem?: string }>,
+        this.#deadline,
+      );
+      this.#restarts[index] = restarts;
+      connection.sick = problem !== undefined;
+      return problem;
+    } catch (error) {
+      return error instanceof Error ? error.message : String(error);
+    }
+  }
+}
+
+function refuse(what: string): Promise<never> {
+  return Promise.reject(new HsmError('internal', `the token tier takes no ${what}`));
+}
+
+function sealedProblem(blob: Buffer, context: Buffer): HsmError | undefined {
+  if (!isCiphertext(blob) || blob.length > 6144)
+    return new HsmError('invalid-ciphertext', 'not a ciphertext blob');
+  if (context.length > contextLimit) {
+    return new HsmError('internal', `the token tier takes no context of ${context.length} bytes`);
+  }
+  return undefined;
+}
+
+/** Context length ‖ header ‖ context ‖ the rest: so that the AAD crosses in one piece. */
+function writeSealed(writer: FrameWriter, blob: Buffer, context: Buffer): void {
+  writer.u32(context.length);
+  writer.bytes(blob, 0, headerBytes);
+  writer.bytes(context);
+  writer.bytes(blob, headerBytes);
+}
+
+function isRandomLength(length: number): boolean {
+  return Number.isInteger(length) && length >= 1 && length <= randomLimit;
+}
+
+function isAad(aad: Buffer): boolean {
+  return aad.length >= 1 && aad.length <= 1024;
+}
+
+const writeNothing = () => {};
+const readNothing = (_buffer: Buffer, start: number, end: number) => (start === end ? true : undefined);
+const readBoolean = (buffer: Buffer, start: number, end: number) =>
+  end - start === 1 ? buffer[start] === 1 : undefined;
+
+function readBytes(buffer: Buffer, start: number, end: number): Buffer {
+  const bytes = Buffer.allocUnsafe(end - start);
+  buffer.copy(bytes, 0, start, end);
+  return bytes;
+}
+
+function readPair(buffer: Buffer, start: number, end: number): [Buffer, Buffer] | undefined {
+  if (end - start < 2) return undefined;
+  const middle = start + 2 + buffer.readUInt16BE(start);
+  return middle > end ? undefined : [readBytes(buffer, start + 2, middle), readBytes(buffer, middle, end)];
+}
+
+function readDataKey(
+  buffer: Buffer,
+  start: number,
+  end: number,
+): { plaintext: Buffer; blob: Buffer } | undefined {
+  const pair = readPair(buffer, start, end);
+  return pair && { plaintext: pair[0], blob: pair[1] };
+}
+
+function readSecret(
+  buffer: Buffer,
+  start: number,
+  end: number,
+): { secret: Buffer; sealed: Buffer } | undefined {
+  const pair = readPair(buffer, start, end);
+  return pair && { secret: pair[0], sealed: pair[1] };
+}
+
+/** What the other tier, which proved that it knows the secret, says in JSON is taken at its word. */
+function readJson<T>(buffer: Buffer, start: number, end: number): T | undefined {
+  try {
+    return JSON.parse(buffer.toString('utf8', start, end));
+  } catch {
+    return undefined;
+  }
+}

@@ -1,0 +1,187 @@
+/**
+ * Frames between client and host.
+ *
+ *     length of what follows 4 B ‖ code 1 B ‖ request id 6 B ‖ body
+ *
+ * The code of a request names its operation, that of an answer its outcome. Numbers are big-endian. A host
+ * answers in the order of the requests. Whatever isn't exactly of this shape closes the connection.
+ */
+import { writeMaterial } from '../keys/ciphertext.ts';
+import type { MaterialRef } from '../keys/hsm.ts';
+
+export const prefixBytes = 4;
+export const frameHeaderBytes = 11;
+/** What follows the length of a request: context, plaintext and blob at their largest, or what a trail MAC covers. */
+export const requestLimit = 1024 * 1024;
+/** What follows the length of an answer: the list of a token's objects. */
+export const answerLimit = 64 * 1024 * 1024;
+
+/**
+ * Gathers frames into one buffer, so that a turn of the event loop makes one write.
+ * INVARIANT: what was taken from a writer is zeroed once it is written; it may have held plaintext.
+ */
+export class FrameWriter {
+  #buffer = Buffer.allocUnsafeSlow(initialBytes);
+  #length = 0;
+  #start = 0;
+
+  /** How many bytes are gathered. */
+  get length(): number {
+    return this.#length;
+  }
+
+  /** Begins a frame. @param size the body's, at most */
+  begin(code: number, id: number, size: number): void {
+    const start = this.#length;
+    const needed = start + frameHeaderBytes + size;
+    if (needed > this.#buffer.length) this.#grow(needed);
+    const buffer = this.#buffer;
+    buffer[start + 4] = code;
+    buffer.writeUInt16BE(Math.floor(id / 0x1_0000_0000), start + 5);
+    buffer.writeUInt32BE(id >>> 0, start + 7);
+    this.#start = start;
+    this.#length = start + frameHeaderBytes;
+  }
+
+  /** Ends the frame that was begun. */
+  end(): void {
+    this.#buffer.writeUInt32BE(this.#length - this.#start - prefixBytes, this.#start);
+  }
+
+  /** Takes back the frame that was begun. */
+  abandon(): void {
+    this.#buffer.fill(0, this.#start, this.#length);
+    this.#length = this.#start;
+  }
+
+  u8(value: number): void {
+    this.#buffer[this.#length++] = value;
+  }
+
+  u16(value: number): void {
+    this.#length = this.#buffer.writeUInt16BE(value, this.#length);
+  }
+
+  u32(value: number): void {
+    this.#length = this.#buffer.writeUInt32BE(value, this.#length);
+  }
+
+  bytes(source: Buffer, start = 0, end: number = source.length): void {
+    this.#length += source.copy(this.#buffer, this.#length, start, end);
+  }
+
+  /** @throws RangeError where it isn't a UUID and 32 hex digits */
+  material(material: MaterialRef): void {
+    writeMaterial(this.#buffer, this.#length, material.keyId, material.materialId);
+    this.#length += 32;
+  }
+
+  text(value: string): void {
+    this.#length += this.#buffer.write(value, this.#length, 'utf8');
+  }
+
+  /** The next bytes of the frame, to be written by a callee; follow with `skip`. */
+  room(size: number): Buffer {
+    return this.#buffer.subarray(this.#length, this.#length + size);
+  }
+
+  skip(size: number): void {
+    this.#length += size;
+  }
+
+  /** Writes what is gathered, if anything, and starts anew. */
+  flush(socket: Socket): void {
+    if (this.#length === 0) return;
+    const chunk = this.#buffer.subarray(0, this.#length);
+    this.#length = 0;
+    let mine = true;
+    socket.write(chunk, () => {
+      if (!mine) chunk.fill(0);
+    });
+    if (socket.writableLength === 0) {
+      // The kernel took it all within the call: the buffer is free again.
+      chunk.fill(0);
+      if (this.#buffer.length > initialBytes) this.#buffer = Buffer.allocUnsafeSlow(initialBytes);
+    } else {
+      mine = false;
+      this.#buffer = Buffer.allocUnsafeSlow(initialBytes);
+    }
+  }
+
+  /** Drops what is gathered. */
+  clear(): void {
+    this.#buffer.fill(0, 0, this.#length);
+    this.#length = 0;
+  }
+
+  #grow(needed: number): void {
+    const larger = Buffer.allocUnsafeSlow(2 ** Math.ceil(Math.log2(needed)));
+    this.#buffer.copy(larger, 0, 0, this.#length);
+    this.#buffer.fill(0, 0, this.#length);
+    this.#buffer = larger;
+  }
+}
+
+const initialBytes = 64 * 1024;
+
+/** As much of a socket as a writer needs. */
+interface Socket {
+  readonly writableLength: number;
+  write(chunk: Buffer, callback: () => void): boolean;
+}
+
+/** Receives one frame; its body is `buffer[start..end]`, valid only during the call. @returns false to refuse it */
+export type OnFrame = (code: number, id: number, buffer: Buffer, start: number, end: number) => boolean;
+
+/** Cuts a stream of bytes into frames. */
+export class FrameReader {
+  readonly #limit: number;
+  readonly #onFrame: OnFrame;
+  #rest: Buffer | undefined;
+
+  constructor(limit: number, onFrame: OnFrame) {
+    this.#limit = limit;
+    this.#onFrame = onFrame;
+  }
+
+  /**
+   * Takes a chunk, which the caller zeroes afterwards, and hands on each complete frame.
+   * @returns false where the stream is malformed or a frame was refused: the connection must be closed
+   */
+  push(chunk: Buffer): boolean {
+    const rest = this.#rest;
+    if (rest === undefined) return this.#cut(chunk);
+    this.#rest = undefined;
+    const joined = Buffer.concat([rest, chunk]);
+    rest.fill(0);
+    const fine = this.#cut(joined);
+    joined.fill(0);
+    return fine;
+  }
+
+  #cut(buffer: Buffer): boolean {
+    let offset = 0;
+    while (buffer.length - offset >= prefixBytes) {
+      const length = buffer.readUInt32BE(offset);
+      if (length < frameHeaderBytes - prefixBytes || length > this.#limit) return false;
+      const end = offset + prefixBytes + length;
+      if (end > buffer.length) break;
+      const id = buffer.readUInt16BE(offset + 5) * 0x1_0000_0000 + buffer.readUInt32BE(offset + 7);
+      if (!this.#onFrame(buffer[offset + 4] ?? 0, id, buffer, offset + frameHeaderBytes, end)) return false;
+      offset = end;
+    }
+    if (offset < buffer.length) this.#rest = Buffer.from(buffer.subarray(offset));
+    return true;
+  }
+}
+
+/** How many complete frames a chunk holds, at most `limit`: what a batch's entropy is drawn for. */
+export function countFrames(chunk: Buffer, limit: number): number {
+  let count = 0;
+  let offset = 0;
+  while (count < limit && chunk.length - offset >= prefixBytes) {
+    offset += prefixBytes + chunk.readUInt32BE(offset);
+    count++;
+  }
+  return count;
+}

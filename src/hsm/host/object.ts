@@ -1,0 +1,194 @@
+/** Token objects of Coffer's: their templates, labels, and life. */
+import graphene from 'graphene-pk11';
+import pkcs11 from 'pkcs11js';
+import { readUuid } from '../../keys/ciphertext.ts';
+import type { TokenObject } from '../../keys/hsm.ts';
+import { ckrClass, ckrText } from './ckr.ts';
+import { Failure } from './failure.ts';
+import type { Quirk } from './quirk.ts';
+
+// Graphene declares `copyable` and doesn't know its number (PKCS#11 2.40 §4.4).
+const copyable = 0x171;
+graphene.registerAttribute('copyable', copyable, 'boolean');
+
+export const canaryLabel = 'coffer canary';
+export const trailLabel = 'coffer trail';
+export const sealingLabel = 'coffer sealing';
+
+/** @param material key id and material id, 32 bytes */
+export function materialLabel(material: Buffer): string {
+  return `coffer key ${readUuid(material, 0)} material ${material.toString('hex', 16, 32)}`;
+}
+
+const materialPattern =
+  /^coffer key ([0-9a-f]{8}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{12}) material ([0-9a-f]{32})$/;
+
+type Purpose = 'cipher' | 'mac';
+
+/** Every usage attribute set: what is left out is permitted by some tokens, SoftHSM among them. */
+function template(
+  purpose: Purpose,
+  token: boolean,
+  label: string,
+  id: Buffer,
+  quirk: Quirk,
+): graphene.ITemplate {
+  const cipher = purpose === 'cipher';
+  // AES-GCM alone: a key that also does ECB gives away GHASH's H (NIST SP 800-38D §5.2.1).
+  const mechanism = cipher ? pkcs11.CKM_AES_GCM : pkcs11.CKM_SHA256_HMAC;
+  return {
+    class: graphene.ObjectClass.SECRET_KEY,
+    keyType: cipher ? graphene.KeyType.AES : graphene.KeyType.GENERIC_SECRET,
+    valueLen: 32,
+    label,
+    id,
+    token,
+    private: true,
+    sensitive: true,
+    extractable: false,
+    modifiable: false,
+    encrypt: cipher,
+    decrypt: cipher,
+    sign: !cipher,
+    verify: false,
+    wrap: false,
+    unwrap: false,
+    derive: false,
+    ...(!quirk.refuses.includes('copyable') && { copyable: false }),
+    ...(!quirk.refuses.includes('allowedMechanisms') && { allowedMechanisms: ulong(mechanism) }),
+  };
+}
+
+/**
+ * Generates a key and reads back what the token made of the template.
+ * @throws Failure `unsupported` where an attribute is not as asked; nothing is left of the key
+ */
+export function generate(
+  session: graphene.Session,
+  purpose: Purpose,
+  label: string,
+  id: Buffer,
+  quirk: Quirk,
+  token = true,
+): graphene.SessionObject {
+  const mechanism = purpose === 'cipher' ? 'AES_KEY_GEN' : 'GENERIC_SECRET_KEY_GEN';
+  const asked = template(purpose, token, label, id, quirk);
+  const key = session.generateKey(mechanism, { ...asked });
+  try {
+    verify(key, asked, quirk);
+  } catch (error) {
+    key.destroy();
+    throw error;
+  }
+  return key;
+}
+
+/** The attributes that must be as asked, or as a key made inside the token has them. */
+function verify(key: graphene.SessionObject, asked: graphene.ITemplate, quirk: Quirk): void {
+  const expected: [string, number, boolean][] = [
+    ['SENSITIVE', pkcs11.CKA_SENSITIVE, true],
+    ['EXTRACTABLE', pkcs11.CKA_EXTRACTABLE, false],
+    ['ALWAYS_SENSITIVE', pkcs11.CKA_ALWAYS_SENSITIVE, true],
+    ['NEVER_EXTRACTABLE', pkcs11.CKA_NEVER_EXTRACTABLE, true],
+    ['MODIFIABLE', pkcs11.CKA_MODIFIABLE, false],
+    ['TOKEN', pkcs11.CKA_TOKEN, asked.token === true],
+    ['PRIVATE', pkcs11.CKA_PRIVATE, true],
+    ['ENCRYPT', pkcs11.CKA_ENCRYPT, asked.encrypt === true],
+    ['DECRYPT', pkcs11.CKA_DECRYPT, asked.decrypt === true],
+    ['SIGN', pkcs11.CKA_SIGN, asked.sign === true],
+    ['VERIFY', pkcs11.CKA_VERIFY, false],
+    ['WRAP', pkcs11.CKA_WRAP, false],
+    ['UNWRAP', pkcs11.CKA_UNWRAP, false],
+    ['DERIVE', pkcs11.CKA_DERIVE, false],
+  ];
+  if (!quirk.misreports.includes('local')) expected.push(['LOCAL', pkcs11.CKA_LOCAL, true]);
+  if (!quirk.refuses.includes('copyable')) expected.push(['COPYABLE', copyable, false]);
+  for (const [name, type, value] of expected) {
+    if (key.getAttribute(type)[0] !== (value ? 1 : 0)) {
+      throw new Failure(
+        'unsupported',
+        `the token made a key whose CKA_${name} is not ${value}: it was destroyed`,
+      );
+    }
+  }
+  if (!quirk.refuses.includes('allowedMechanisms')) {
+    const allowed = key.getAttribute(pkcs11.CKA_ALLOWED_MECHANISMS);
+    if (!Buffer.isBuffer(asked.allowedMechanisms) || !allowed.equals(asked.allowedMechanisms)) {
+      throw new Failure('unsupported', 'the token made a key whose CKA_ALLOWED_MECHANISMS is not as asked');
+    }
+  }
+}
+
+/** Finds by attributes; all that match. */
+export function find(session: graphene.Session, wanted: graphene.ITemplate): graphene.SessionObject[] {
+  const found = session.find(wanted);
+  return Array.from({ length: found.length }, (_, index) => found.items(index));
+}
+
+/** Finds secret keys of the token by id or label. */
+export function findKeys(
+  session: graphene.Session,
+  wanted: { readonly id?: Buffer; readonly label?: string },
+): graphene.SessionObject[] {
+  return find(session, { class: graphene.ObjectClass.SECRET_KEY, token: true, ...wanted });
+}
+
+/** An attribute as bytes; empty where the object lacks it, as one that was half written may. */
+export function attribute(object: graphene.SessionObject, type: number): Buffer {
+  try {
+    return object.getAttribute(type) ?? Buffer.alloc(0);
+  } catch (error) {
+    // CKR_ATTRIBUTE_TYPE_INVALID and the like; an object without a class makes some tokens fail generally.
+    const type = ckrClass(error);
+    if (type === 'unsupported' || type === 'ambiguous' || type === 'handle') return Buffer.alloc(0);
+    throw error;
+  }
+}
+
+export function labelOf(object: graphene.SessionObject): string {
+  return attribute(object, pkcs11.CKA_LABEL).toString('utf8');
+}
+
+/** Every object that carries a label of Coffer's, or has neither label nor id, as one half written has. */
+export function list(session: graphene.Session): TokenObject[] {
+  const objects: TokenObject[] = [];
+  for (const object of find(session, { token: true })) {
+    const label = labelOf(object);
+    const id = attribute(object, pkcs11.CKA_ID).toString('hex');
+    if (!label.startsWith('coffer') && !(label === '' && id === '')) continue;
+    objects.push(describe(label, id, isSecretKey(object)));
+  }
+  return objects;
+}
+
+function describe(label: string, id: string, secretKey: boolean): TokenObject {
+  const [, keyId, materialId] = materialPattern.exec(label) ?? [];
+  if (!secretKey) return { kind: 'unknown', id, label };
+  if (keyId !== undefined && materialId === id) return { kind: 'material', id, label, keyId };
+  if (label === canaryLabel) return { kind: 'canary', id, label };
+  if (label === trailLabel) return { kind: 'trail', id, label };
+  if (label === sealingLabel) return { kind: 'sealing', id, label };
+  return { kind: 'unknown', id, label };
+}
+
+function isSecretKey(object: graphene.SessionObject): boolean {
+  const value = attribute(object, pkcs11.CKA_CLASS);
+  return value.length >= 4 && value.readUInt32LE(0) === pkcs11.CKO_SECRET_KEY;
+}
+
+/** Destroys, and says what failed. */
+export function destroy(object: graphene.SessionObject): void {
+  try {
+    object.destroy();
+  } catch (error) {
+    if (ckrClass(error) === 'handle') return;
+    throw new Failure('internal', `can't destroy an object: ${ckrText(error)}`);
+  }
+}
+
+/** A CK_ULONG as the module's memory holds it, on the 64-bit little-endian machines that Node runs on. */
+function ulong(value: number): Buffer {
+  const bytes = Buffer.alloc(8);
+  bytes.writeBigUInt64LE(BigInt(value));
+  return bytes;
+}

@@ -1,0 +1,258 @@
+/** Does what a request asks, and writes the answer. */
+import pkcs11 from 'pkcs11js';
+import { headerBytes, tagBytes, writeHeader } from '../../keys/ciphertext.ts';
+import { errorCode, okCode } from '../answer.ts';
+import type { FrameWriter } from '../frame.ts';
+import { plaintextLimit, type Request, type SealedParts } from '../request.ts';
+import { ckrText } from './ckr.ts';
+import { claim, identity } from './claim.ts';
+import { Entropy } from './entropy.ts';
+import { Failure } from './failure.ts';
+import { destroy, find, generate, labelOf, materialLabel, trailLabel } from './object.ts';
+import { drawSecret, seal, signingKey, unseal } from './signing.ts';
+import type { Token } from './token.ts';
+
+export class Performer {
+  readonly entropy: Entropy;
+  readonly #token: Token;
+  readonly #restarts: number;
+  /** Header and context of the request in hand. */
+  #aad = Buffer.allocUnsafeSlow(16 * 1024);
+  /** A plaintext that doesn't come from or go to the client. */
+  readonly #scratch = Buffer.allocUnsafeSlow(plaintextLimit + 6144);
+  readonly #mac = { mechanism: pkcs11.CKM_SHA256_HMAC };
+
+  constructor(token: Token, restarts: number) {
+    this.#token = token;
+    this.#restarts = restarts;
+    this.entropy = new Entropy((target) => {
+      token.run(() => token.lib.C_GenerateRandom(token.session, target));
+    });
+  }
+
+  /** Always writes one answer. */
+  perform(request: Request, id: number, writer: FrameWriter): void {
+    try {
+      this.#perform(request, id, writer);
+    } catch (error) {
+      writer.abandon();
+      const failure = error instanceof Failure ? error : new Failure('internal', ckrText(error));
+      const message = Buffer.from(failure.message, 'utf8');
+      writer.begin(errorCode(failure.kind), id, message.length);
+      writer.bytes(message);
+    }
+    writer.end();
+  }
+
+  #perform(request: Request, id: number, writer: FrameWriter): void {
+    switch (request.operation) {
+      case 'encrypt': {
+        const { material, context, plaintext } = request;
+        writer.begin(okCode, id, headerBytes + plaintext.length + tagBytes);
+        this.#encrypt(material, context, plaintext, writer);
+        return;
+      }
+      case 'decrypt': {
+        const size = request.sealed.ciphertext.length;
+        writer.begin(okCode, id, size);
+        const room = writer.room(size);
+        const length = this.#decrypt(request.sealed, room);
+        writer.skip(length);
+        room.fill(0, length);
+        return;
+      }
+      case 'generateDataKey': {
+        const { material, context, length } = request;
+        const plaintext = this.#scratch.subarray(0, length);
+        this.entropy.fill(plaintext);
+        writer.begin(okCode, id, 2 + length + headerBytes + length + tagBytes);
+        writer.u16(length);
+        writer.bytes(plaintext);
+        this.#encrypt(material, context, plaintext, writer);
+        plaintext.fill(0);
+        return;
+      }
+      case 'generateDataKeyWithoutPlaintext': {
+        const { material, context, length } = request;
+        const plaintext = this.#scratch.subarray(0, length);
+        this.entropy.fill(plaintext);
+        writer.begin(okCode, id, headerBytes + length + tagBytes);
+        this.#encrypt(material, context, plaintext, writer);
+        plaintext.fill(0);
+        return;
+      }
+      case 'reEncrypt': {
+        const room = this.#scratch.subarray(0, request.sealed.ciphertext.length);
+        const plaintext = room.subarray(0, this.#decrypt(request.sealed, room));
+        writer.begin(okCode, id, headerBytes + plaintext.length + tagBytes);
+        this.#encrypt(request.material, request.context, plaintext, writer);
+        room.fill(0);
+        return;
+      }
+      case 'random': {
+        writer.begin(okCode, id, request.length);
+        const room = writer.room(request.length);
+        writer.skip(request.length);
+        this.entropy.fill(room);
+        return;
+      }
+      case 'trailMac': {
+        writer.begin(okCode, id, 64);
+        const room = writer.room(64);
+        const token = this.#token;
+        const length = token.run(() => {
+          const key = token.handleOf(trailLabel);
+          token.lib.C_SignInit(token.session, this.#mac, key);
+          return token.lib.C_Sign(token.session, request.data, room).length;
+        });
+        writer.skip(length);
+        return;
+      }
+      case 'createAccessKeySecret': {
+        const secret = drawSecret(this.entropy);
+        try {
+          const sealed = seal(this.#token, this.entropy, request.aad, secret);
+          writer.begin(okCode, id, 2 + secret.length + sealed.length);
+          writer.u16(secret.length);
+          writer.bytes(secret);
+          writer.bytes(sealed);
+        } finally {
+          secret.fill(0);
+        }
+        return;
+      }
+      case 'deriveSigningKey': {
+        const secret = unseal(this.#token, request.aad, request.sealed);
+        const key = signingKey(secret, request.date, request.region, request.service);
+        secret.fill(0);
+        writer.begin(okCode, id, key.length);
+        writer.bytes(key);
+        key.fill(0);
+        return;
+      }
+      case 'generateKey':
+        this.#generateKey(request.material);
+        writer.begin(okCode, id, 0);
+        return;
+      case 'destroyKey': {
+        const existed = this.#destroyKey(request.material);
+        writer.begin(okCode, id, 1);
+        writer.u8(existed ? 1 : 0);
+        return;
+      }
+      case 'claim':
+        // A copy: the view into the frame is zeroed, and the template may outlive it.
+        claim(this.#token, Buffer.from(request.storeId));
+        writer.begin(okCode, id, 0);
+        return;
+      case 'identity':
+        this.#json(identity(this.#token), id, writer);
+        return;
+      case 'listObjects':
+        this.#json(
+          this.#token.run(() => this.#token.list()),
+          id,
+          writer,
+        );
+        return;
+      case 'health': {
+        const problem = this.#health();
+        this.#json({ restarts: this.#restarts, ...(problem !== undefined && { problem }) }, id, writer);
+        return;
+      }
+      default:
+        request satisfies never;
+    }
+  }
+
+  /** Appends the blob. The IV is drawn here and nowhere else. */
+  #encrypt(material: Buffer, context: Buffer, plaintext: Buffer, writer: FrameWriter): void {
+    const token = this.#token;
+    const length = headerBytes + context.length;
+    if (this.#aad.length < length) this.#aad = Buffer.allocUnsafeSlow(2 * length);
+    const aad = this.#aad.subarray(0, length);
+    const room = writer.room(headerBytes + plaintext.length + tagBytes);
+    const { iv } = token.gcm;
+    const size = token.run(() => {
+      const key = token.handle(material);
+      this.entropy.fill(iv);
+      writeHeader(aad, material, iv, 0);
+      context.copy(aad, headerBytes);
+      return token.gcm.encrypt(token.session, key, aad, plaintext, room.subarray(headerBytes));
+    });
+    if (size !== plaintext.length + tagBytes) {
+      throw new Failure('unsupported', `the token made ${size} bytes of ${plaintext.length} under AES-GCM`);
+    }
+    aad.copy(room, 0, 0, headerBytes);
+    writer.skip(headerBytes + size);
+  }
+
+  /** @returns the plaintext's length; where it throws, the room is zeroed */
+  #decrypt(sealed: SealedParts, room: Buffer): number {
+    const token = this.#token;
+    try {
+      return token.run(() => {
+        const key = token.handle(sealed.material);
+        sealed.iv.copy(token.gcm.iv);
+        return token.gcm.decrypt(token.session, key, sealed.aad, sealed.ciphertext, room);
+      }, true);
+    } catch (error) {
+      room.fill(0);
+      throw error;
+    }
+  }
+
+  #generateKey(material: Buffer): void {
+    const token = this.#token;
+    const label = materialLabel(material);
+    const id = Buffer.from(material.subarray(16, 32));
+    // INVARIANT: an id names one object; a second would make every later search ambiguous.
+    if (token.run(() => find(token.grapheneSession, { id, token: true })).length > 0) {
+      throw new Failure('internal', `the token has an object with the id of \`${label}\` already`);
+    }
+    try {
+      token.run(() => generate(token.grapheneSession, 'cipher', label, id, token.quirk));
+    } catch (error) {
+      // What the failed call may have left.
+      if (token.problem === undefined) this.#destroyKey(material);
+      throw error;
+    }
+  }
+
+  /** Whatever has the material's id goes, but for what another label claims: also what is half written. */
+  #destroyKey(material: Buffer): boolean {
+    const token = this.#token;
+    const label = materialLabel(material);
+    const id = Buffer.from(material.subarray(16, 32));
+    token.forget(material);
+    let objects = token.run(() => find(token.grapheneSession, { id, token: true }));
+    if (objects.length === 0) {
+      token.run(() => token.reopenIfAbsent());
+      objects = token.run(() => find(token.grapheneSession, { id, token: true }));
+    }
+    for (const object of objects) {
+      const found = token.run(() => labelOf(object));
+      if (found !== label && found !== '') {
+        throw new Failure('internal', `the object to destroy is \`${found}\` and not \`${label}\``);
+      }
+    }
+    for (const object of objects) token.run(() => destroy(object));
+    return objects.length > 0;
+  }
+
+  #health(): string | undefined {
+    if (this.#token.problem !== undefined) return this.#token.problem;
+    try {
+      this.#token.assertHealthy();
+      return undefined;
+    } catch (error) {
+      return error instanceof Error ? error.message : String(error);
+    }
+  }
+
+  #json(value: unknown, id: number, writer: FrameWriter): void {
+    const bytes = Buffer.from(JSON.stringify(value), 'utf8');
+    writer.begin(okCode, id, bytes.length);
+    writer.bytes(bytes);
+  }
+}

@@ -1,0 +1,382 @@
+/** The token as a host sees it: open or lost, its sessions, its canary, its keys' handles. */
+import { randomFillSync } from 'node:crypto';
+import type graphene from 'graphene-pk11';
+import pkcs11 from 'pkcs11js';
+import type { TokenObject } from '../../keys/hsm.ts';
+import { ckrClass, ckrOf, ckrText } from './ckr.ts';
+import { Failure, OpenError } from './failure.ts';
+import { Gcm } from './gcm.ts';
+import { openSession, type TokenModule } from './module.ts';
+import { attribute, canaryLabel, findKeys, labelOf, list, materialLabel } from './object.ts';
+import { probe } from './probe.ts';
+import { type Quirk, quirkOf } from './quirk.ts';
+
+/** What one C_Initialize gave. Nothing of it outlives the next: an old handle can then name another key. */
+interface Epoch {
+  readonly slot: graphene.Slot;
+  readonly info: graphene.Token;
+  /** Holds the login: it is lost with the last session. */
+  readonly keeper: graphene.Session;
+  readonly quirk: Quirk;
+  session: graphene.Session;
+  canary: { readonly key: graphene.SessionObject; readonly storeId: string } | undefined;
+  /** Handles by key id and material id (32 bytes as latin1), or by label. */
+  readonly handles: Map<string, Buffer>;
+}
+
+/** A ciphertext that the canary's key must decrypt, made when the canary was first seen. */
+interface KnownAnswer {
+  readonly storeId: string;
+  readonly iv: Buffer;
+  readonly ciphertext: Buffer;
+}
+
+/** The token is gone; `cause` is set where opening it again was tried already. */
+export type OnLost = (problem: string, cause: unknown) => void;
+
+const knownPlaintext = Buffer.from('coffer known answer');
+const tokenInitialized = 0x400;
+
+export class Token {
+  readonly gcm: Gcm;
+  readonly #module: TokenModule;
+  readonly #pin: Buffer;
+  readonly #onLost: OnLost;
+  #epoch: Epoch | undefined;
+  #problem: string | undefined = 'the token is not open yet';
+  #knownAnswer: KnownAnswer | undefined;
+  #proved = false;
+  #reopenedAt = Number.NEGATIVE_INFINITY;
+  #findDueAt = 0;
+
+  /** @param onLost called when the token is found gone: open it again, later */
+  constructor(module: TokenModule, pin: Buffer, onLost: OnLost) {
+    this.#module = module;
+    this.#pin = pin;
+    this.#onLost = onLost;
+    this.gcm = new Gcm(module.lib);
+  }
+
+  /** What is wrong; `undefined` while the token serves. */
+  get problem(): string | undefined {
+    return this.#problem;
+  }
+
+  /** @throws Failure `unavailable` while the token is lost */
+  get #open(): Epoch {
+    if (this.#epoch === undefined) throw new Failure('unavailable', this.#problem ?? 'the token is not open');
+    return this.#epoch;
+  }
+
+  get lib(): pkcs11.PKCS11 {
+    return this.#module.lib;
+  }
+
+  /** The session's handle, for pkcs11js. */
+  get session(): Buffer {
+    return this.#open.session.handle;
+  }
+
+  get grapheneSession(): graphene.Session {
+    return this.#open.session;
+  }
+
+  get quirk(): Quirk {
+    return this.#open.quirk;
+  }
+
+  get info(): graphene.Token {
+    return this.#open.info;
+  }
+
+  /** 32 hex digits; `undefined` where the token has no canary, or only half of one. */
+  get storeId(): string | undefined {
+    const epoch = this.#open;
+    if (epoch.canary === undefined) this.#findCanary(epoch);
+    return epoch.canary?.storeId;
+  }
+
+  /** Initialises the module anew, logs in, proves the token. @throws OpenError */
+  open(): void {
+    this.#epoch = undefined;
+    try {
+      const slot = this.#module.initialise();
+      const info = slot.getToken();
+      const keeper = this.#module.login(slot, this.#pin);
+      const session = openSession(slot);
+      const quirk = quirkOf(info.manufacturerID);
+      if (!this.#proved) probe(this.lib, session, this.gcm, quirk);
+      this.#proved = true;
+      const epoch: Epoch = { slot, info, keeper, quirk, session, canary: undefined, handles: new Map() };
+      this.#findCanary(epoch);
+      if (this.#knownAnswer !== undefined && epoch.canary === undefined) {
+        throw new OpenError('absent', 'the token is there, but its canary is not');
+      }
+      this.#epoch = epoch;
+      this.#problem = undefined;
+    } catch (cause) {
+      const error =
+        cause instanceof OpenError
+          ? cause
+          : new OpenError('absent', `can't open the token: ${ckrText(cause)}`, { cause });
+      this.#problem = error.message;
+      this.#module.finalise();
+      throw error;
+    }
+  }
+
+  /** Gives the token up until it is opened again. */
+  lose(problem: string): Failure {
+    if (this.#epoch !== undefined) {
+      this.#epoch = undefined;
+      this.#problem = problem;
+      this.#onLost(problem, undefined);
+    }
+    return new Failure('unavailable', problem);
+  }
+
+  /**
+   * Runs calls on the token; a session or handle that went stale is renewed once, anything else becomes a
+   * Failure.
+   * @param decrypting a vague error may then be the caller's: the token is asked before it is believed
+   */
+  run<T>(task: () => T, decrypting = false): T {
+    let again = true;
+    for (;;) {
+      try {
+        return task();
+      } catch (error) {
+        if (error instanceof Failure) throw error;
+        const retry = this.#judge(error, decrypting) && again;
+        if (!retry) throw this.lose(`the token fails again and again: ${ckrText(error)}`);
+        again = false;
+      }
+    }
+  }
+
+  /** @returns true where what was stale is renewed and the call may be made again @throws Failure otherwise */
+  #judge(error: unknown, decrypting: boolean): boolean {
+    const type = ckrClass(error);
+    switch (type) {
+      case 'caller':
+        this.#renewSession();
+        throw new Failure(decrypting ? 'invalid-ciphertext' : 'internal', ckrText(error));
+      case 'ambiguous':
+        this.#renewSession();
+        this.assertHealthy();
+        if (decrypting) throw new Failure('invalid-ciphertext', ckrText(error));
+        return true;
+      case 'session':
+        this.#renewSession();
+        return true;
+      case 'handle':
+        this.#open.handles.clear();
+        return true;
+      case 'busy':
+        this.#renewSession();
+        throw new Failure('busy', ckrText(error));
+      case 'lost':
+        throw this.lose(ckrText(error));
+      case 'unsupported':
+        this.#renewSession();
+        throw new Failure('unsupported', ckrText(error));
+      case 'pin':
+      case 'other':
+        if (ckrOf(error) === undefined) throw error;
+        this.#renewSession();
+        throw new Failure('internal', ckrText(error));
+      default:
+        return type satisfies never;
+    }
+  }
+
+  /** The session may be left with an operation active, which would poison the next. */
+  #renewSession(): void {
+    const epoch = this.#open;
+    try {
+      const old = epoch.session;
+      epoch.session = openSession(epoch.slot);
+      old.close();
+    } catch (error) {
+      const type = ckrClass(error);
+      if (type === 'busy') throw new Failure('busy', ckrText(error));
+      if (type !== 'session') throw this.lose(`no session can be opened: ${ckrText(error)}`);
+    }
+  }
+
+  /**
+   * The handle of a material's key.
+   * @param material key id and material id, 32 bytes
+   * @throws Failure `missing-object`, or `unavailable` where the token shows nothing at all
+   */
+  handle(material: Buffer): Buffer {
+    const cacheKey = material.toString('latin1', 0, 32);
+    const cached = this.#open.handles.get(cacheKey);
+    if (cached !== undefined) return cached;
+    const label = materialLabel(material);
+    const id = Buffer.from(material.subarray(16, 32));
+    const found = this.#findOne(`the key \`${label}\``, (session) => findKeys(session, { id }));
+    if (labelOf(found) !== label) {
+      throw new Failure('invalid-ciphertext', `\`${label}\` names a material of another key`);
+    }
+    this.#open.handles.set(cacheKey, found.handle);
+    return found.handle;
+  }
+
+  /** The handle of the trail key or the sealing key. */
+  handleOf(label: string): Buffer {
+    const cached = this.#open.handles.get(label);
+    if (cached !== undefined) return cached;
+    const found = this.#findOne(`\`${label}\``, (session) => findKeys(session, { label }));
+    this.#open.handles.set(label, found.handle);
+    return found.handle;
+  }
+
+  #findOne(
+    what: string,
+    search: (session: graphene.Session) => graphene.SessionObject[],
+  ): graphene.SessionObject {
+    let found = search(this.#open.session);
+    if (found.length === 0) {
+      this.reopenIfAbsent();
+      found = search(this.#open.session);
+    }
+    const [first, second] = found;
+    if (first === undefined) {
+      throw new Failure('missing-object', `the token has lost ${what}: its canary is there, and it is not`);
+    }
+    if (second !== undefined) throw new Failure('internal', `the token has ${what} more than once`);
+    return first;
+  }
+
+  /**
+   * An object wasn't found: tells a token that is gone from an object that is, and initialises the module
+   * once more, since SoftHSM can miss an object that another process made in a burst.
+   * @throws Failure `unavailable`
+   */
+  reopenIfAbsent(): void {
+    this.assertHealthy();
+    const now = performance.now();
+    if (now - this.#reopenedAt < reopenMilliseconds) return;
+    this.#reopenedAt = now;
+    this.reopen();
+  }
+
+  reopen(): void {
+    try {
+      this.open();
+    } catch (error) {
+      const problem = error instanceof Error ? error.message : String(error);
+      this.#onLost(problem, error);
+      throw new Failure('unavailable', problem);
+    }
+  }
+
+  /** Asks the token's truth, and gives the token up where it isn't well. @throws Failure `unavailable` */
+  assertHealthy(): void {
+    const epoch = this.#open;
+    let problem: string | undefined;
+    try {
+      problem = this.#check(epoch, true);
+    } catch (error) {
+      problem = error instanceof Failure ? error.message : ckrText(error);
+    }
+    if (problem !== undefined) throw this.lose(problem);
+  }
+
+  /** The regular check: as assertHealthy, but the canary is searched for only as often as that is cheap. */
+  checkRegularly(): void {
+    const epoch = this.#epoch;
+    if (epoch === undefined) return;
+    const started = performance.now();
+    const searching = started >= this.#findDueAt;
+    let problem: string | undefined;
+    try {
+      problem = this.#check(epoch, searching);
+    } catch (error) {
+      problem = error instanceof Failure ? error.message : ckrText(error);
+    }
+    // Finding takes SoftHSM 17 µs for each object in the token: spend a hundredth of the time on it at most.
+    if (searching) this.#findDueAt = started + 100 * (performance.now() - started);
+    if (problem !== undefined) this.lose(problem);
+  }
+
+  /** @returns what is wrong @throws whatever the module does */
+  #check(epoch: Epoch, searching: boolean): string | undefined {
+    // Of all calls this one tells the truth when a token's folder is gone.
+    const { flags, serialNumber } = epoch.slot.getToken();
+    if ((flags & tokenInitialized) === 0) return 'the token is no longer initialised';
+    if (serialNumber !== epoch.info.serialNumber) return 'another token is in the slot';
+    if (epoch.canary === undefined) {
+      if (searching) this.#findCanary(epoch);
+      return undefined;
+    }
+    if (searching && findKeys(epoch.session, { label: canaryLabel }).length === 0) {
+      return 'the token shows no canary any more';
+    }
+    return this.#answersKnown(epoch, epoch.canary.key) ? undefined : 'the known-answer decrypt fails';
+  }
+
+  /** @throws Failure where there are several, OpenError where it is another store's than before */
+  #findCanary(epoch: Epoch): void {
+    const [key, second] = findKeys(epoch.session, { label: canaryLabel });
+    if (key === undefined) return;
+    if (second !== undefined) throw new OpenError('refused', 'the token has more than one canary');
+    const storeId = attribute(key, pkcs11.CKA_ID).toString('hex');
+    if (this.#knownAnswer === undefined) {
+      const answer = this.#makeKnownAnswer(epoch, key, storeId);
+      // Half a canary, of a claim that was interrupted: claiming again replaces it.
+      if (answer === undefined) return;
+      this.#knownAnswer = answer;
+    } else if (this.#knownAnswer.storeId !== storeId || !this.#answersKnown(epoch, key)) {
+      throw new OpenError('absent', 'the token in the slot belongs to another store than before');
+    }
+    epoch.canary = { key, storeId };
+  }
+
+  #makeKnownAnswer(epoch: Epoch, key: graphene.SessionObject, storeId: string): KnownAnswer | undefined {
+    const ciphertext = Buffer.alloc(knownPlaintext.length + 16);
+    const iv = randomFillSync(Buffer.alloc(12));
+    iv.copy(this.gcm.iv);
+    try {
+      this.gcm.encrypt(epoch.session.handle, key.handle, knownPlaintext, knownPlaintext, ciphertext);
+    } catch (error) {
+      const type = ckrClass(error);
+      if (type === 'lost' || type === 'session' || type === 'busy') throw error;
+      return undefined;
+    }
+    return { storeId, iv, ciphertext };
+  }
+
+  #answersKnown(epoch: Epoch, key: graphene.SessionObject): boolean {
+    const answer = this.#knownAnswer;
+    if (answer === undefined) return true;
+    const plaintext = Buffer.alloc(answer.ciphertext.length);
+    answer.iv.copy(this.gcm.iv);
+    const length = this.gcm.decrypt(
+      epoch.session.handle,
+      key.handle,
+      knownPlaintext,
+      answer.ciphertext,
+      plaintext,
+    );
+    return plaintext.subarray(0, length).equals(knownPlaintext);
+  }
+
+  list(): TokenObject[] {
+    return list(this.#open.session);
+  }
+
+  /** Forgets a handle. */
+  forget(material: Buffer): void {
+    this.#epoch?.handles.delete(material.toString('latin1', 0, 32));
+  }
+
+  close(): void {
+    this.#epoch = undefined;
+    this.#problem = 'the host is ending';
+    this.#module.finalise();
+  }
+}
+
+const reopenMilliseconds = 1_000;

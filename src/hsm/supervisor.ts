@@ -1,0 +1,151 @@
+/** The token tier: makes the folder, starts the hosts and starts them again, and ends when they must not go on. */
+import { randomBytes } from 'node:crypto';
+import { rmSync } from 'node:fs';
+import { connect, createServer, type Server } from 'node:net';
+import { join } from 'node:path';
+import type { Logger } from 'pino';
+import type { TokenConfig } from '../config.ts';
+import { secretBytes } from './attach.ts';
+import {
+  type Access,
+  FolderError,
+  lockSocketFile,
+  prepareFolder,
+  socketFile,
+  writeAttachSecret,
+} from './folder.ts';
+import { Host } from './host.ts';
+import { pinSource } from './pin.ts';
+
+const checkMilliseconds = 500;
+
+/** What ends the tier: the operator must change something first. */
+export class TierError extends Error {
+  override readonly name = 'TierError';
+}
+
+export interface Supervisor {
+  /** Resolves when every host serves; rejects with a TierError. */
+  readonly ready: Promise<void>;
+  /** Resolves with the reason if the tier ends by itself, after the hosts have ended. */
+  readonly failed: Promise<TierError>;
+  /** Ends the hosts. */
+  stop(): Promise<void>;
+}
+
+/** Starts the tier. @throws TierError, FolderError or PinError where it can't be started as configured */
+export async function startSupervisor(config: TokenConfig, log: Logger): Promise<Supervisor> {
+  const readPin = pinSource(config);
+  const access = prepareFolder(config.socketFolder, config.hosts, config.socketGroup);
+  const lock = await lockFolder(config.socketFolder);
+  const attachSecret = randomBytes(secretBytes);
+  writeAttachSecret(config.socketFolder, attachSecret, access);
+
+  let resolveReady: () => void = () => {};
+  let rejectReady: (error: TierError) => void = () => {};
+  const ready = new Promise<void>((resolve, reject) => {
+    resolveReady = resolve;
+    rejectReady = reject;
+  });
+  ready.catch(() => {});
+  let resolveFailed: (error: TierError) => void = () => {};
+  const failed = new Promise<TierError>((resolve) => {
+    resolveFailed = resolve;
+  });
+
+  const serving = new Set<number>();
+  const hosts: Host[] = [];
+  let ended: Promise<void> | undefined;
+  const stop = () => {
+    ended ??= (async () => {
+      clearInterval(timer);
+      await Promise.all(hosts.map((host) => host.end()));
+      attachSecret.fill(0);
+      await new Promise((resolve) => lock.close(resolve));
+    })();
+    return ended;
+  };
+  const onFatal = (message: string) => {
+    const error = new TierError(message);
+    void stop().then(() => {
+      rejectReady(error);
+      resolveFailed(error);
+    });
+  };
+
+  for (let index = 0; index < config.hosts; index++) {
+    const host = new Host({
+      index,
+      environment: config.environment,
+      deadlineMilliseconds: config.deadlineMilliseconds,
+      log,
+      start: (restarts) => ({
+        options: startOptions(config, access, index, restarts),
+        pin: readPin(),
+        attachSecret,
+      }),
+      onReady: () => {
+        // The first alone, so that a wrong PIN is tried once: a token may lock after a few.
+        if (index === 0 && serving.size === 0) for (const other of hosts.slice(1)) other.start();
+        serving.add(index);
+        if (serving.size === config.hosts) resolveReady();
+      },
+      onFatal,
+    });
+    hosts.push(host);
+  }
+  let checkedAt = performance.now();
+  const timer = setInterval(() => {
+    const now = performance.now();
+    const late = now - checkedAt > 3 * checkMilliseconds;
+    checkedAt = now;
+    for (const host of hosts) {
+      if (late) host.excuse(now);
+      else host.checkHeartbeat(now);
+    }
+  }, checkMilliseconds);
+  hosts[0]?.start();
+  return { ready, failed, stop };
+}
+
+function startOptions(config: TokenConfig, access: Access, index: number, restarts: number) {
+  const { module, label, serial, libraryParameters, deadlineMilliseconds } = config;
+  return {
+    module,
+    label,
+    serial,
+    libraryParameters,
+    deadlineMilliseconds,
+    socketPath: socketFile(config.socketFolder, index),
+    socketMode: access.socketMode,
+    socketGroup: access.group,
+    restarts,
+    first: restarts === 0,
+  };
+}
+
+/** One tier a folder: a socket that answers says that another is there, however it was started. */
+function lockFolder(folder: string): Promise<Server> {
+  const path = join(folder, lockSocketFile);
+  const listen = (again: boolean): Promise<Server> =>
+    new Promise((resolve, reject) => {
+      const server = createServer((socket) => socket.destroy());
+      server.once('error', (error) => {
+        if (!('code' in error) || error.code !== 'EADDRINUSE' || !again) {
+          reject(new FolderError(`can't listen on \`${path}\`: ${error.message}`));
+          return;
+        }
+        const other = connect(path);
+        other.once('connect', () => {
+          other.destroy();
+          reject(new FolderError(`another token tier runs in \`${folder}\`: end it, or name another folder`));
+        });
+        other.once('error', () => {
+          rmSync(path, { force: true });
+          resolve(listen(false));
+        });
+      });
+      server.listen(path, () => resolve(server));
+    });
+  return listen(true);
+}
