@@ -4,9 +4,21 @@ import { createHash } from 'node:crypto';
 import { existsSync, mkdirSync, writeFileSync } from 'node:fs';
 import { tmpdir, userInfo } from 'node:os';
 import { join, relative, resolve } from 'node:path';
+import { parseArgs } from 'node:util';
 
 const root = resolve(import.meta.dirname, '..');
-const data = resolve(process.argv[2] ?? join(root, 'data'));
+// The options count when the configuration is first written; afterwards coffer.json says how it is.
+const { values: options, positionals } = parseArgs({
+  allowPositionals: true,
+  options: {
+    token: { type: 'string' },
+    host: { type: 'string', default: '127.0.0.1' },
+    port: { type: 'string', default: '8600' },
+    'plain-http': { type: 'boolean', default: false },
+  },
+});
+const data = resolve(positionals[0] ?? join(root, 'data'));
+const tokenFolder = resolve(options.token ?? join(data, 'token'));
 const configFile = join(data, 'coffer.json');
 const credentialsFile = join(data, 'credentials');
 
@@ -37,11 +49,11 @@ function shown(path: string): string {
 
 const existed = existsSync(credentialsFile);
 mkdirSync(data, { recursive: true, mode: 0o700 });
-const token = await command('softhsm/initialise.ts', join(data, 'token'));
+const token = await command('softhsm/initialise.ts', tokenFolder);
 if (!existsSync(configFile)) {
   const config = {
     region: 'us-east-1',
-    listen: { host: '127.0.0.1', port: 8600 },
+    listen: { host: options.host, port: Number(options.port), plainHttp: options['plain-http'] },
     store: { file: 'store/coffer.db' },
     trail: { folder: 'trail' },
     token: { ...token, socketFolder: socketFolder(), start: true },
