@@ -3,9 +3,10 @@
  * - `overloaded`: too much waits already; may be tried again
  * - `record`: this record can't be written (too long, or not JSON)
  * - `closed`: the writer is closed
+ * - `locked`: another process writes this stream
  * - `damaged`: what is on disk is no trail, or not all of it
  */
-export type TrailErrorCode = 'unwritable' | 'overloaded' | 'record' | 'closed' | 'damaged';
+export type TrailErrorCode = 'unwritable' | 'overloaded' | 'record' | 'closed' | 'locked' | 'damaged';
 
 /** The trail can't be had as asked. The message is for the log alone. */
 export class TrailError extends Error {

@@ -3,11 +3,12 @@ import type { Clock } from '../clock.ts';
 import { Chain } from './chain.ts';
 import { reasonOf, TrailError } from './error.ts';
 import { groupMacInput, type Head, type Mark, maximalLine, origin } from './line.ts';
+import { type Lock, lockFolder } from './lock.ts';
 import { macSource, type Signed } from './mac.ts';
 import { Queue } from './queue.ts';
 import type { AuditRecord, Trail } from './record.ts';
 import { listSegments, makeFolder, Segment, streamFolder } from './segment.ts';
-import { readTail } from './tail.ts';
+import { readTail, type Tail } from './tail.ts';
 
 /** What one flush did. */
 export interface TrailFlush {
@@ -37,6 +38,8 @@ export interface TrailOptions {
    */
   readonly gatherMilliseconds?: number;
   readonly gatherRecords?: number;
+  /** How long to wait for a writer of this stream that is on its way out; 5 s by default. */
+  readonly lockMilliseconds?: number;
   /** For the metrics. */
   readonly onFlush?: (flush: TrailFlush) => void;
   /** For the log: called when the trail stops being writable, when it is again, and when a torn tail is cut. */
@@ -64,28 +67,30 @@ const probeMilliseconds = 250;
 /**
  * Opens a slot's stream, or begins it. A torn tail is cut off, and that is recorded.
  * A disk that is full now is no error: the trail is then not writable until it is.
- * @throws TrailError `damaged` where the files are no trail or can't be read; what the system says where
- *   folder or file can't be opened
+ * @throws TrailError `damaged` where the files are no trail or can't be read, `locked` where another process
+ *   still writes the stream after `lockMilliseconds`; what the system says where folder or file can't be opened
  */
 export async function openTrail(options: TrailOptions): Promise<TrailWriter> {
   const folder = streamFolder(options.folder, options.slot);
   await makeFolder(folder);
-  const tail = await readTail(folder, await listSegments(folder));
-  const segment = tail && (await Segment.open(folder, tail.segment, tail.end));
-  const stream = tail?.stream ?? randomBytes(8).toString('hex');
-  const writer = new Writer(options, folder, stream, tail?.head ?? origin, segment);
-  if (tail?.torn !== undefined) options.onEvent?.({ type: 'cut', ...tail.torn });
-  await writer.begin(
-    tail?.torn && { type: 'trail-cut', ...tail.torn, time: new Date(options.clock.now()).toISOString() },
-    tail?.lastType !== 'group',
-  );
-  return writer;
+  const lock = await lockFolder(folder, options.lockMilliseconds ?? 5_000);
+  try {
+    const tail = await readTail(folder, await listSegments(folder));
+    const segment = tail && (await Segment.open(folder, tail.segment, tail.end));
+    const writer = new Writer(options, folder, lock, tail, segment);
+    await writer.begin(tail);
+    return writer;
+  } catch (error) {
+    await lock.release();
+    throw error;
+  }
 }
 
 class Writer implements TrailWriter {
   readonly streamId: string;
   readonly #options: TrailOptions;
   readonly #folder: string;
+  readonly #lock: Lock;
   readonly #chain: Chain;
   readonly #queue: Queue;
   readonly #sign: (data: Buffer) => Promise<Signed>;
@@ -95,20 +100,22 @@ class Writer implements TrailWriter {
   #note: Mark | undefined;
   #failed: TrailError | undefined;
   #probe: NodeJS.Timeout | undefined;
+  #closed: Promise<void> | undefined;
 
   constructor(
     options: TrailOptions,
     folder: string,
-    stream: string,
-    head: Head,
+    lock: Lock,
+    tail: Tail | undefined,
     segment: Segment | undefined,
   ) {
-    this.streamId = stream;
+    this.streamId = tail?.stream ?? randomBytes(8).toString('hex');
     this.#options = options;
     this.#folder = folder;
-    this.#chain = new Chain(stream, head);
+    this.#lock = lock;
+    this.#head = tail?.head ?? origin;
+    this.#chain = new Chain(this.streamId, this.#head);
     this.#sign = macSource(options.mac);
-    this.#head = head;
     this.#segment = segment;
     this.#queue = new Queue({
       clock: options.clock,
@@ -145,15 +152,25 @@ class Writer implements TrailWriter {
   }
 
   /** Writes what the opening found out, where there is something to write; a failure is left to the probe. */
-  async begin(note: Mark | undefined, needed: boolean): Promise<void> {
-    this.#note = note;
-    if (note !== undefined || needed) await this.#queue.addEmpty().catch(() => undefined);
+  async begin(tail: Tail | undefined): Promise<void> {
+    if (tail?.torn !== undefined) {
+      this.#note = { type: 'trail-cut', ...tail.torn, time: this.#time() };
+      this.#tell({ type: 'cut', ...tail.torn });
+    }
+    const covered = tail?.torn === undefined && tail?.lastType === 'group';
+    if (!covered) await this.#queue.addEmpty().catch(() => undefined);
   }
 
   async close(): Promise<void> {
+    this.#closed ??= this.#close();
+    await this.#closed;
+  }
+
+  async #close(): Promise<void> {
     await this.#queue.close();
     clearTimeout(this.#probe);
     await this.#segment?.close();
+    await this.#lock.release();
   }
 
   /**
@@ -169,7 +186,8 @@ class Writer implements TrailWriter {
     chain.begin(this.#head);
     try {
       const segment = await this.#openSegment();
-      if (segment.length === 0) chain.addMark(this.#header(segment.number));
+      if (segment.length === 0)
+        chain.addMark({ type: 'segment', version: 1, segment: segment.number, time: this.#time() });
       if (this.#note !== undefined) chain.addMark(this.#note);
       for (const json of records) chain.addRecord(json);
       const signed = await this.#sign(groupMacInput(chain.next));
@@ -202,9 +220,8 @@ class Writer implements TrailWriter {
     return next;
   }
 
-  #header(number: number): Mark {
-    const time = new Date(this.#options.clock.now()).toISOString();
-    return { type: 'segment', version: 1, segment: number, time };
+  #time(): string {
+    return new Date(this.#options.clock.now()).toISOString();
   }
 
   async #fail(cause: unknown): Promise<TrailError> {

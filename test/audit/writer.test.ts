@@ -74,7 +74,9 @@ describe('the trail writer', () => {
     await writer.append(makeRecord());
     await Promise.all([writer.append(makeRecord()), writer.append(makeRecord())]);
     const gathered = Array.from({ length: 3 }, () => writer.append(makeRecord()));
-    await new Promise((resolve) => setTimeout(resolve, 20));
+    // Two turns of the event loop: by then a flush would have begun without the fourth.
+    await new Promise(setImmediate);
+    await new Promise(setImmediate);
     expect(flushes.map(({ records }) => records)).to.deep.equal([1, 1, 2]);
     await Promise.all([...gathered, writer.append(makeRecord())]);
     expect(flushes.map(({ records }) => records)).to.deep.equal([1, 1, 2, 4]);
