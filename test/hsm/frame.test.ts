@@ -1,0 +1,169 @@
+import { expect } from 'chai';
+import fc from 'fast-check';
+import { countFrames, FrameReader, FrameWriter } from '../../src/hsm/frame.ts';
+import { operationCodes, readRequest } from '../../src/hsm/request.ts';
+
+interface Frame {
+  readonly code: number;
+  readonly id: number;
+  readonly body: string;
+}
+
+const frame = fc.record({
+  code: fc.integer({ min: 0, max: 255 }),
+  id: fc.integer({ min: 0, max: 2 ** 48 - 1 }),
+  body: fc.uint8Array({ maxLength: 200 }).map((bytes) => Buffer.from(bytes).toString('hex')),
+});
+
+/** What a writer puts on a socket that takes everything at once. */
+function written(frames: readonly Frame[]): Buffer {
+  const writer = new FrameWriter();
+  for (const { code, id, body } of frames) {
+    const bytes = Buffer.from(body, 'hex');
+    writer.begin(code, id, bytes.length);
+    writer.bytes(bytes);
+    writer.end();
+  }
+  let out: Buffer = Buffer.alloc(0);
+  writer.flush({
+    writableLength: 0,
+    write: (chunk) => {
+      out = Buffer.from(chunk);
+      return true;
+    },
+  });
+  return out;
+}
+
+function reader(limit: number): { reader: FrameReader; frames: Frame[] } {
+  const frames: Frame[] = [];
+  return {
+    frames,
+    reader: new FrameReader(limit, (code, id, buffer, start, end) => {
+      frames.push({ code, id, body: buffer.toString('hex', start, end) });
+      return true;
+    }),
+  };
+}
+
+describe('frames', () => {
+  it('arrive as they were written, however the stream is cut', () => {
+    fc.assert(
+      fc.property(fc.array(frame, { maxLength: 8 }), fc.array(fc.nat(300)), (frames, cuts) => {
+        const stream = written(frames);
+        const { reader: read, frames: got } = reader(1024);
+        let offset = 0;
+        for (const cut of [...cuts, stream.length]) {
+          const end = Math.min(stream.length, offset + cut);
+          expect(read.push(Buffer.from(stream.subarray(offset, end)))).to.equal(true);
+          offset = end;
+        }
+        expect(got).to.deep.equal(frames);
+        expect(countFrames(stream, 64)).to.equal(frames.length);
+      }),
+    );
+  });
+
+  it('longer than the limit are refused as soon as their length is known', () => {
+    const length = Buffer.alloc(4);
+    length.writeUInt32BE(1025);
+    expect(reader(1024).reader.push(length)).to.equal(false);
+    length.writeUInt32BE(6);
+    expect(reader(1024).reader.push(length)).to.equal(false);
+  });
+
+  it('leave nothing of what they held in the writer’s buffer', () => {
+    const writer = new FrameWriter();
+    writer.begin(1, 1, 8);
+    writer.bytes(Buffer.from('a secret'));
+    writer.end();
+    let chunk: Buffer | undefined;
+    writer.flush({
+      writableLength: 0,
+      write: (bytes) => {
+        chunk = bytes;
+        expect(bytes.includes('a secret')).to.equal(true);
+        return true;
+      },
+    });
+    expect(chunk?.every((byte) => byte === 0)).to.equal(true);
+  });
+
+  it('leave nothing behind either where the socket takes them later', () => {
+    const writer = new FrameWriter();
+    writer.begin(1, 1, 8);
+    writer.bytes(Buffer.from('a secret'));
+    writer.end();
+    let chunk: Buffer = Buffer.alloc(0);
+    let taken: () => void = () => {};
+    writer.flush({
+      writableLength: 1,
+      write: (bytes, callback) => {
+        chunk = bytes;
+        taken = callback;
+        return false;
+      },
+    });
+    writer.begin(2, 2, 4);
+    expect(chunk.includes('a secret')).to.equal(true);
+    taken();
+    expect(chunk.every((byte) => byte === 0)).to.equal(true);
+  });
+});
+
+describe('requests', () => {
+  const parse = (code: number, body: Buffer) => readRequest(code, body, 0, body.length);
+
+  it('of any bytes are read or refused, and never overrun', () => {
+    fc.assert(
+      fc.property(fc.integer({ min: 0, max: 20 }), fc.uint8Array({ maxLength: 400 }), (code, bytes) => {
+        const body = Buffer.from(bytes);
+        const around = Buffer.concat([Buffer.alloc(7, 0xff), body, Buffer.alloc(9, 0xff)]);
+        const inside = readRequest(code, around, 7, 7 + body.length);
+        expect(inside).to.deep.equal(parse(code, body));
+      }),
+      { numRuns: 2_000 },
+    );
+  });
+
+  it('of an operation that isn’t there are refused', () => {
+    for (const code of [0, 16, 255]) expect(parse(code, Buffer.alloc(0))).to.equal(undefined);
+  });
+
+  it('with a byte too many are refused where the layout is fixed', () => {
+    const sizes: [number, number][] = [
+      [operationCodes.generateKey, 32],
+      [operationCodes.destroyKey, 32],
+      [operationCodes.health, 0],
+      [operationCodes.identity, 0],
+      [operationCodes.listObjects, 0],
+      [operationCodes.claim, 16],
+    ];
+    for (const [code, size] of sizes) {
+      expect(parse(code, Buffer.alloc(size)), String(code)).to.not.equal(undefined);
+      expect(parse(code, Buffer.alloc(size + 1)), String(code)).to.equal(undefined);
+    }
+  });
+
+  it('have room for no IV to encrypt under', () => {
+    const body = Buffer.concat([
+      Buffer.alloc(32, 1),
+      Buffer.from([0, 0, 0, 2]),
+      Buffer.from('cx'),
+      Buffer.from('p'),
+    ]);
+    const request = parse(operationCodes.encrypt, body);
+    expect(Object.keys(request ?? {})).to.have.members(['operation', 'material', 'context', 'plaintext']);
+  });
+
+  it('take no more than AWS’s sizes', () => {
+    const encrypt = (size: number) => parse(operationCodes.encrypt, Buffer.alloc(36 + size));
+    expect(encrypt(0)).to.equal(undefined);
+    expect(encrypt(4096)).to.not.equal(undefined);
+    expect(encrypt(4097)).to.equal(undefined);
+    const random = (size: number) => parse(operationCodes.random, Buffer.from([size >> 8, size & 255]));
+    expect(random(0)).to.equal(undefined);
+    expect(random(1024)).to.not.equal(undefined);
+    expect(random(1025)).to.equal(undefined);
+  });
+});
