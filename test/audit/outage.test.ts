@@ -139,6 +139,32 @@ describe('a trail on a full disk', () => {
     await trail.append(makeRecord());
     expect(await verifyChain(readStream(folder, slot), mac)).to.deep.include({ type: 'whole', uncovered: 0 });
   });
+
+  it('stays shut while a failed write can’t be cut off, and never keeps what it rejected', async function () {
+    const trail = await open();
+    const kept = makeRecord();
+    await trail.append(kept);
+    const ballast = fill();
+    // An append-only file takes writes and refuses to be cut (chattr(1)).
+    const path = join(folder, slot, '000001.jsonl');
+    try {
+      execFileSync('chattr', ['+a', path], { stdio: 'ignore' });
+    } catch {
+      this.skip();
+    }
+    const refused = await trail
+      .append(makeRecord({ text: 'x'.repeat(10_000) }))
+      .catch((error: Error) => error.message);
+    expect(refused).to.include('cut off');
+    ballast.free();
+    const still = await trail.append(makeRecord()).catch((error: { code: string }) => error.code);
+    expect(still).to.equal('unwritable');
+    execFileSync('chattr', ['-a', path]);
+    const last = makeRecord();
+    await trail.append(last);
+    expect(await storedIds()).to.deep.equal([kept.eventID, last.eventID]);
+    expect(await verifyChain(readStream(folder, slot), mac)).to.deep.include({ type: 'whole', uncovered: 0 });
+  });
 });
 
 describe('a trail without the token', () => {
