@@ -1,65 +1,57 @@
 import type { Scope } from '../arn.ts';
 import type { AccessKey, IdentityRepository } from '../identity/credential.ts';
 import type { Alias, Key } from '../keys/key.ts';
-import type { Invalidation, KeyRepository } from '../keys/repository.ts';
+import type { Invalidation, KeyRepository, MaybePromise } from '../keys/repository.ts';
 import { Recent } from './recent.ts';
 
-/** How many things that are, and how many names that are nothing, are remembered of each kind. */
+/** How many things that are there are remembered, of one kind in one account and region. */
 const present = 100_000;
+/** How many names of nothing are remembered, of one kind. */
 const absent = 10_000;
 
 /**
- * Names within scopes. They nest, so that a look-up builds no string; a deployment has few scopes, and only
- * scopes that a verified credential gave ever get here.
+ * What is there nests by region and account, so that a look-up builds no string.
+ *
+ * INVARIANT: what is not there has a bound of its own and makes no entry for its scope: made-up names, also in
+ * made-up accounts, neither drive out what is in use nor take up memory.
  */
 class Scoped<T> {
-  readonly #regions = new Map<string, Map<string, Kind<T>>>();
+  readonly #present = new Map<string, Map<string, Recent<T>>>();
+  readonly #absent = new Recent<true>(absent);
 
-  of(region: string, account: string): Kind<T> {
-    const kind = this.#regions.get(region)?.get(account);
-    return kind ?? this.#make(region, account);
+  get(scope: Scope, name: string): T | undefined {
+    return this.#present.get(scope.region)?.get(scope.account)?.get(name);
   }
 
-  #make(region: string, account: string): Kind<T> {
-    const accounts = this.#regions.get(region) ?? new Map<string, Kind<T>>();
-    this.#regions.set(region, accounts);
-    const kind = new Kind<T>();
-    accounts.set(account, kind);
-    return kind;
+  isAbsent(scope: Scope, name: string): boolean {
+    return this.#absent.get(`${scope.region}/${scope.account}/${name}`) === true;
   }
 
-  /** @param name `<region>/<account>/<name>`, where the last may hold slashes */
-  forget(name: string): void {
-    const first = name.indexOf('/');
-    const second = name.indexOf('/', first + 1);
-    this.#regions
-      .get(name.slice(0, first))
-      ?.get(name.slice(first + 1, second))
-      ?.forget(name.slice(second + 1));
+  keep(scope: Scope, name: string, value: T | undefined): void {
+    const { region, account } = scope;
+    if (value === undefined) {
+      this.#absent.set(`${region}/${account}/${name}`, true);
+      return;
+    }
+    const accounts = this.#present.get(region) ?? new Map<string, Recent<T>>();
+    this.#present.set(region, accounts);
+    const names = accounts.get(account) ?? new Recent<T>(present);
+    accounts.set(account, names);
+    names.set(name, value);
+  }
+
+  /** @param path `<region>/<account>/<name>`, where the last may hold slashes */
+  forget(path: string): void {
+    this.#absent.delete(path);
+    const first = path.indexOf('/');
+    const second = path.indexOf('/', first + 1);
+    const accounts = this.#present.get(path.slice(0, first));
+    accounts?.get(path.slice(first + 1, second))?.delete(path.slice(second + 1));
   }
 
   clear(): void {
-    this.#regions.clear();
-  }
-}
-
-/** What is there and what is not have bounds of their own: made-up names can't drive out what is in use. */
-class Kind<T> {
-  readonly present = new Recent<T>(present);
-  readonly #absent = new Recent<true>(absent);
-
-  isAbsent(name: string): boolean {
-    return this.#absent.get(name) === true;
-  }
-
-  keep(name: string, value: T | undefined): void {
-    if (value === undefined) this.#absent.set(name, true);
-    else this.present.set(name, value);
-  }
-
-  forget(name: string): void {
-    this.present.delete(name);
-    this.#absent.delete(name);
+    this.#present.clear();
+    this.#absent.clear();
   }
 }
 
@@ -79,7 +71,8 @@ export interface CachedRepository extends KeyRepository, IdentityRepository {
 export function cachedRepository(reader: KeyRepository & IdentityRepository): CachedRepository {
   const keys = new Scoped<Key>();
   const aliases = new Scoped<Alias>();
-  let credentials = new Kind<AccessKey>();
+  const credentials = new Recent<AccessKey>(present);
+  const noCredentials = new Recent<true>(absent);
   let sequence: number | undefined;
   /**
    * INVARIANT: what was read is kept only if nothing was invalidated since the reading began: it may be the
@@ -88,13 +81,12 @@ export function cachedRepository(reader: KeyRepository & IdentityRepository): Ca
   let generation = 0;
 
   async function fill<T>(
-    kind: Kind<T>,
-    name: string,
-    reading: Promise<T | undefined>,
+    read: () => T | undefined | Promise<T | undefined>,
+    keep: (found: T | undefined) => void,
   ): Promise<T | undefined> {
     const begun = generation;
-    const found = await reading;
-    if (begun === generation) kind.keep(name, found);
+    const found = await read();
+    if (begun === generation) keep(found);
     return found;
   }
 
@@ -102,28 +94,39 @@ export function cachedRepository(reader: KeyRepository & IdentityRepository): Ca
     generation += 1;
     keys.clear();
     aliases.clear();
-    credentials = new Kind<AccessKey>();
+    credentials.clear();
+    noCredentials.clear();
   }
 
   return {
-    findKey(scope: Scope, keyId: string): Key | undefined | Promise<Key | undefined> {
-      const kind = keys.of(scope.region, scope.account);
-      const found = kind.present.get(keyId);
-      if (found !== undefined || kind.isAbsent(keyId)) return found;
-      return fill(kind, keyId, Promise.resolve(reader.findKey(scope, keyId)));
+    findKey(scope: Scope, keyId: string): MaybePromise<Key | undefined> {
+      const found = keys.get(scope, keyId);
+      if (found !== undefined || keys.isAbsent(scope, keyId)) return found;
+      return fill(
+        () => reader.findKey(scope, keyId),
+        (key) => keys.keep(scope, keyId, key),
+      );
     },
 
-    findAlias(scope: Scope, aliasName: string): Alias | undefined | Promise<Alias | undefined> {
-      const kind = aliases.of(scope.region, scope.account);
-      const found = kind.present.get(aliasName);
-      if (found !== undefined || kind.isAbsent(aliasName)) return found;
-      return fill(kind, aliasName, Promise.resolve(reader.findAlias(scope, aliasName)));
+    findAlias(scope: Scope, aliasName: string): MaybePromise<Alias | undefined> {
+      const found = aliases.get(scope, aliasName);
+      if (found !== undefined || aliases.isAbsent(scope, aliasName)) return found;
+      return fill(
+        () => reader.findAlias(scope, aliasName),
+        (alias) => aliases.keep(scope, aliasName, alias),
+      );
     },
 
-    findAccessKey(accessKeyId: string): AccessKey | undefined | Promise<AccessKey | undefined> {
-      const found = credentials.present.get(accessKeyId);
-      if (found !== undefined || credentials.isAbsent(accessKeyId)) return found;
-      return fill(credentials, accessKeyId, Promise.resolve(reader.findAccessKey(accessKeyId)));
+    findAccessKey(accessKeyId: string): MaybePromise<AccessKey | undefined> {
+      const found = credentials.get(accessKeyId);
+      if (found !== undefined || noCredentials.get(accessKeyId) === true) return found;
+      return fill(
+        () => reader.findAccessKey(accessKeyId),
+        (accessKey) => {
+          if (accessKey === undefined) noCredentials.set(accessKeyId, true);
+          else credentials.set(accessKeyId, accessKey);
+        },
+      );
     },
 
     listKeyIds: (scope, after, limit) => reader.listKeyIds(scope, after, limit),
@@ -137,7 +140,10 @@ export function cachedRepository(reader: KeyRepository & IdentityRepository): Ca
       if (missed) clear();
       for (const name of invalidation.keys) keys.forget(name);
       for (const name of invalidation.aliases) aliases.forget(name);
-      for (const accessKeyId of invalidation.credentials) credentials.forget(accessKeyId);
+      for (const accessKeyId of invalidation.credentials) {
+        credentials.delete(accessKeyId);
+        noCredentials.delete(accessKeyId);
+      }
     },
 
     clear,

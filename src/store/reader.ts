@@ -23,6 +23,7 @@ export function storeReader(db: Kysely<Schema>): StoreReader {
         .where('keys.account', '=', scope.account)
         .where('keys.key_id', '=', keyId)
         .where('keys.state', '!=', 'Creating')
+        .orderBy('materials.generation')
         .execute();
       return toKeys(rows)[0];
     },

@@ -36,6 +36,12 @@ export class Recent<T> {
     this.#old.delete(name);
   }
 
+  clear(): void {
+    this.#young.clear();
+    this.#old.clear();
+  }
+
+  /** How many entries there are; one that is in both halves counts twice. */
   get size(): number {
     return this.#young.size + this.#old.size;
   }

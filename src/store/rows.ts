@@ -4,7 +4,10 @@ import type { Alias, Key, Material } from '../keys/key.ts';
 import { StoreError } from './error.ts';
 import type { Schema } from './schema.ts';
 
-/** Keys with their materials, a row each, in order: one statement, so that both are of one moment. */
+/**
+ * Keys with their materials, a row each: one statement, so that both are of one moment. To be ordered
+ * so that those of a key are together, its oldest material first.
+ */
 export function selectKeys(db: Kysely<Schema>) {
   return db
     .selectFrom('keys')
@@ -29,11 +32,7 @@ export function selectKeys(db: Kysely<Schema>) {
       'materials.material_id',
       'materials.key_material_id',
       'materials.created_at as material_created_at',
-    ])
-    .orderBy('keys.region')
-    .orderBy('keys.account')
-    .orderBy('keys.key_id')
-    .orderBy('materials.generation');
+    ]);
 }
 
 type KeyRow = Awaited<ReturnType<ReturnType<typeof selectKeys>['execute']>>[number];
@@ -59,7 +58,7 @@ function toKey(row: KeyRow, materials: readonly Material[]): Key {
   };
 }
 
-/** @param rows of `selectKeys`, in its order */
+/** @param rows of `selectKeys`, those of a key together, its oldest material first */
 export function toKeys(rows: readonly KeyRow[]): Key[] {
   const keys: Key[] = [];
   let materials: Material[] = [];

@@ -11,13 +11,27 @@ const pageSize = 1_000;
 export async function dueForDeletion(db: Kysely<Schema>, now: number): Promise<readonly Key[]> {
   const rows = await selectKeys(db)
     .where('keys.deletion_date', 'is not', null)
+    // By the date first: so the index of those dates is used, and no other key is looked at.
     .where((key) => key.or([key('keys.deletion_date', '<=', now), key('keys.state', '=', 'Destroying')]))
+    .orderBy('keys.deletion_date')
+    .orderBy('keys.region')
+    .orderBy('keys.account')
+    .orderBy('keys.key_id')
+    .orderBy('materials.generation')
     .execute();
   return toKeys(rows);
 }
 
 export async function unfinishedCreations(db: Kysely<Schema>): Promise<readonly Key[]> {
-  return toKeys(await selectKeys(db).where('keys.state', '=', 'Creating').execute());
+  return toKeys(
+    await selectKeys(db)
+      .where('keys.state', '=', 'Creating')
+      .orderBy('keys.region')
+      .orderBy('keys.account')
+      .orderBy('keys.key_id')
+      .orderBy('materials.generation')
+      .execute(),
+  );
 }
 
 export async function* allMaterials(db: Kysely<Schema>): AsyncGenerator<readonly StoredMaterial[]> {

@@ -71,6 +71,26 @@ describe('the cached repository', () => {
     expect(asked).to.equal(4);
   });
 
+  it('keeps what is in use, and is bounded, while it is asked for what is nothing in accounts that are nobody', async () => {
+    const key = newKey();
+    const bounded = cachedRepository({
+      ...reader,
+      findKey: (where) => {
+        asked += 1;
+        return where.account === scope.account ? key : undefined;
+      },
+    });
+    const nobody = (index: number) => ({ region: `region-${index}`, account: `${index}` });
+    await bounded.findKey(scope, key.keyId);
+    for (let index = 0; index <= 20_000; index += 1) await bounded.findKey(nobody(index), key.keyId);
+    asked = 0;
+    expect(bounded.findKey(scope, key.keyId)).to.equal(key);
+    expect(bounded.findKey(nobody(20_000), key.keyId)).to.equal(undefined);
+    expect(asked).to.equal(0);
+    await bounded.findKey(nobody(0), key.keyId);
+    expect(asked).to.equal(1);
+  });
+
   it('forgets what a change made stale, and only that', async () => {
     const one = await addKey(writer);
     const two = await addKey(writer);

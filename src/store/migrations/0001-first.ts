@@ -82,12 +82,6 @@ async function keys(db: Kysely<unknown>): Promise<void> {
     .where(sql<boolean>`deletion_date is not null`)
     .execute();
   await db.schema
-    .createIndex('keys_that_come')
-    .on('keys')
-    .column('created_at')
-    .where(sql<boolean>`state = 'Creating'`)
-    .execute();
-  await db.schema
     .createTable('materials')
     .addColumn('region', 'text', (column) => column.notNull())
     .addColumn('account', 'text', (column) => column.notNull())
@@ -124,11 +118,11 @@ async function names(db: Kysely<unknown>): Promise<void> {
     ])
     .modifyEnd(clustered)
     .execute();
+  // Every column: else the planner takes the primary key and reads all aliases of the account.
   await db.schema
     .createIndex('aliases_by_key')
-    .unique()
     .on('aliases')
-    .columns(['region', 'account', 'target_key_id', 'alias_name'])
+    .columns(['region', 'account', 'target_key_id', 'alias_name', 'created_at', 'updated_at'])
     .execute();
   await db.schema
     .createTable('tags')

@@ -40,7 +40,7 @@ describe('a store whose writer is killed', () => {
 
   it('has every change that was acknowledged, each with its record, and is whole', async () => {
     const acknowledged: string[] = [];
-    for (let round = 0; round < 6; round += 1) {
+    for (let round = 0; round < 4; round += 1) {
       child = startChild(place.file);
       await child.lines.next();
       const until = acknowledged.length + Math.random() * 60;
