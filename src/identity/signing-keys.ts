@@ -1,28 +1,29 @@
-import { createHmac } from 'node:crypto';
 import type { AccessKey, IdentityRepository, Principal } from './credential.ts';
 import { unknownToken } from './sigv4/claim.ts';
+import { Hmac } from './sigv4/hmac.ts';
 import type { Signer } from './sigv4/verify.ts';
 
 /** A credential's signing key for one day, region and service. */
 class DayKey implements Signer {
   readonly principal: Principal;
-  readonly #key: Buffer;
+  readonly #key: Hmac;
   #inForce = true;
 
   constructor(principal: Principal, key: Buffer) {
     this.principal = principal;
-    this.#key = key;
+    this.#key = new Hmac(key);
+    key.fill(0);
   }
 
   sign(text: string): string {
     // INVARIANT: a zeroed key never signs: everybody knows what zeros would have signed.
     if (!this.#inForce) throw unknownToken();
-    return createHmac('sha256', this.#key).update(text).digest('hex');
+    return this.#key.hex(text);
   }
 
   destroy(): void {
     this.#inForce = false;
-    this.#key.fill(0);
+    this.#key.destroy();
   }
 }
 

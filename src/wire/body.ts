@@ -19,19 +19,29 @@ const tolerated = 16;
  * Reads a request's body.
  * @throws KmsError RequestEntityTooLargeException, RequestTimeoutException; Aborted
  */
-export function readBody(request: IncomingMessage, limits: BodyLimits): Promise<Buffer> {
+export async function readBody(request: IncomingMessage, limits: BodyLimits): Promise<Buffer> {
+  // A small body comes in the packet that brought the headers, and the parser is through with it before the next
+  // microtask: then there is nothing to listen for and no deadline to set, which a busy service notices.
+  await undefined;
+  if (!request.complete) return receive(request, limits);
+  const body: unknown = request.read();
+  if (!Buffer.isBuffer(body)) return Buffer.alloc(0);
+  if (body.length > limits.bytes) throw tooLarge(limits);
+  return body;
+}
+
+function tooLarge({ bytes }: BodyLimits): KmsError {
+  return new KmsError('RequestEntityTooLargeException', `The request body is larger than ${bytes} bytes.`);
+}
+
+function receive(request: IncomingMessage, limits: BodyLimits): Promise<Buffer> {
   return new Promise((resolve, reject) => {
     const chunks: Buffer[] = [];
     let length = 0;
-    const tooLarge = () =>
-      new KmsError(
-        'RequestEntityTooLargeException',
-        `The request body is larger than ${limits.bytes} bytes.`,
-      );
     const timer = setTimeout(() => {
       reject(
         length > limits.bytes
-          ? tooLarge()
+          ? tooLarge(limits)
           : new KmsError('RequestTimeoutException', 'The request body did not arrive in time.'),
       );
     }, limits.milliseconds);
@@ -42,16 +52,17 @@ export function readBody(request: IncomingMessage, limits: BodyLimits): Promise<
     request.on('data', (chunk: Buffer) => {
       length += chunk.length;
       if (length <= limits.bytes) chunks.push(chunk);
-      else if (length > limits.bytes * tolerated) fail(tooLarge());
+      else if (length > limits.bytes * tolerated) fail(tooLarge(limits));
       else chunks.length = 0;
     });
     request.on('end', () => {
       clearTimeout(timer);
-      const [first = Buffer.alloc(0)] = chunks;
-      if (length > limits.bytes) reject(tooLarge());
-      else resolve(chunks.length > 1 ? Buffer.concat(chunks, length) : first);
+      if (length > limits.bytes) reject(tooLarge(limits));
+      else resolve(Buffer.concat(chunks, length));
     });
     request.on('error', (cause) => fail(new Aborted('the client hung up', { cause })));
-    request.on('close', () => fail(new Aborted('the client hung up')));
+    request.on('close', () => {
+      if (!request.complete) fail(new Aborted('the client hung up'));
+    });
   });
 }
