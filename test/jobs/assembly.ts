@@ -1,0 +1,110 @@
+import { mkdtempSync, rmSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import pino from 'pino';
+import { Outbox } from '../../src/app/outbox.ts';
+import { claimToken } from '../../src/app/ownership.ts';
+import { readStream } from '../../src/audit/read.ts';
+import type { AuditRecord } from '../../src/audit/record.ts';
+import { openTrail } from '../../src/audit/writer.ts';
+import type { Principal } from '../../src/identity/credential.ts';
+import type { Hsm } from '../../src/keys/hsm.ts';
+import type { ChangeWriter } from '../../src/keys/repository.ts';
+import { createPipeline } from '../../src/operations/pipeline.ts';
+import { openStoreReader, openStoreWriter } from '../../src/store/sqlite/open.ts';
+import { makeTier } from '../fault/tier.ts';
+import { TestClock } from './clock.ts';
+
+/** Everything below the wire, real, in this process, under a clock that the test moves. */
+export async function assemble() {
+  const tier = await makeTier();
+  await tier.start();
+  const hsm: Hsm = tier.connect();
+  const folder = mkdtempSync(join(tmpdir(), 'coffer-jobs-'));
+  const clock = new TestClock();
+  const storeFile = join(folder, 'store', 'coffer.db');
+  const store = await openStoreWriter(storeFile, clock);
+  const account = '111122223333';
+  await store.createAccount(account, 'main');
+  await claimToken({ storeId: store.storeId, ...(await store.count()) }, hsm);
+  const reader = await openStoreReader(storeFile);
+  const trailFolder = join(folder, 'trail');
+  const trail = await openTrail({
+    folder: trailFolder,
+    slot: 'primary',
+    segmentBytes: 1 << 20,
+    mac: (data) => hsm.trailMac(data),
+    clock,
+  });
+  const log = pino({ level: 'silent' });
+  const outbox = new Outbox(store, trail, log);
+  const changes: ChangeWriter = {
+    async apply(change, record) {
+      const { outcome } = await store.apply(change, record);
+      if (record !== undefined) await outbox.drain();
+      return outcome;
+    },
+  };
+  const alarms: string[] = [];
+  const pipeline = createPipeline({
+    keys: reader,
+    hsm,
+    changes,
+    clock,
+    trail,
+    alarm: (detail) => alarms.push(detail),
+  });
+  const principal: Principal = {
+    type: 'IAMUser',
+    arn: `arn:aws:iam::${account}:user/administrator`,
+    principalId: 'AIDAEXAMPLE',
+    account,
+    userName: 'administrator',
+  };
+
+  return {
+    tier,
+    hsm,
+    store,
+    changes,
+    clock,
+    alarms,
+    trail,
+    /** Makes a call as the administrator. */
+    async call<T = Record<string, unknown>>(operation: string, input: Record<string, unknown>): Promise<T> {
+      return (await pipeline.dispatch({
+        operation,
+        input,
+        principal,
+        accessKeyId: 'AKIAEXAMPLE',
+        region: 'us-east-1',
+        sourceIp: '127.0.0.1',
+        userAgent: 'test',
+        requestId: crypto.randomUUID(),
+      })) as T;
+    },
+    async createKey(): Promise<string> {
+      const { KeyMetadata } = await this.call<{ KeyMetadata: { KeyId: string } }>('CreateKey', {});
+      return KeyMetadata.KeyId;
+    },
+    /** What the trail holds. */
+    async records(): Promise<AuditRecord[]> {
+      const found: AuditRecord[] = [];
+      for await (const line of readStream(trailFolder, 'primary')) {
+        const json = JSON.parse(line.bytes.toString('utf8'));
+        if (json.eventName !== undefined) found.push(json);
+      }
+      return found;
+    },
+    async close() {
+      await outbox.close();
+      await trail.close();
+      await reader.close();
+      await store.close();
+      await tier.close();
+      rmSync(folder, { recursive: true, force: true });
+    },
+  };
+}
+
+export type Assembly = Awaited<ReturnType<typeof assemble>>;
