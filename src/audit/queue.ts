@@ -102,7 +102,8 @@ export class Queue {
     if (this.#lastRecords <= 1 || this.#closed) return;
     const [first] = this.#groups;
     if (this.#groups.length !== 1 || (first?.records.length ?? 0) >= this.#options.gatherRecords) return;
-    const wait = this.#lastBegan + this.#options.gatherMilliseconds - this.#options.clock.monotonic();
+    const { clock, gatherMilliseconds } = this.#options;
+    const wait = this.#lastBegan + gatherMilliseconds - clock.monotonic();
     // A timer can't be set for less than a millisecond.
     if (wait < 0.5) return;
     await new Promise<void>((resolve) => {

@@ -105,6 +105,8 @@ export class Segment {
       await handle.chmod(0o600);
       await handle.sync();
       await syncFolder(streamFolder);
+      // Its own entry too: who made the folder may have been killed before that was durable.
+      await syncFolder(dirname(streamFolder));
       return new Segment(number, handle, 0);
     } catch (cause) {
       await handle.close();

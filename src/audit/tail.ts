@@ -1,4 +1,5 @@
 import { hash } from 'node:crypto';
+import { constants } from 'node:fs';
 import { open } from 'node:fs/promises';
 import { TrailError } from './error.ts';
 import { type Head, hashLine, maximalLine, origin, parseLine, type TrailLine } from './line.ts';
@@ -69,7 +70,7 @@ async function readEnd(path: string): Promise<End> {
 
 /** @returns the file's last bytes, and the offset of the first of them */
 async function readLast(path: string, length: number): Promise<{ bytes: Buffer; from: number }> {
-  const handle = await open(path, 'r');
+  const handle = await open(path, constants.O_RDONLY | constants.O_NOFOLLOW);
   try {
     const { size } = await handle.stat();
     const from = Math.max(0, size - length);
