@@ -88,12 +88,13 @@ export class Connection {
         return;
       }
       const writer = this.#writer;
+      const before = writer.length;
       const id = this.#options.nextId();
       writer.begin(code, id, size);
       try {
         write(writer);
       } catch (cause) {
-        writer.abandon();
+        writer.rewind(before);
         reject(new HsmError('internal', cause instanceof Error ? cause.message : String(cause)));
         return;
       }

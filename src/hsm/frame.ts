@@ -48,10 +48,10 @@ export class FrameWriter {
     this.#buffer.writeUInt32BE(this.#length - this.#start - prefixBytes, this.#start);
   }
 
-  /** Takes back the frame that was begun. */
-  abandon(): void {
-    this.#buffer.fill(0, this.#start, this.#length);
-    this.#length = this.#start;
+  /** Takes back what was gathered after `length` bytes. */
+  rewind(length: number): void {
+    this.#buffer.fill(0, length, this.#length);
+    this.#length = length;
   }
 
   u8(value: number): void {

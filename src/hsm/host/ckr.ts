@@ -78,7 +78,8 @@ export function ckrClass(error: unknown): CkrClass {
 export function ckrText(error: unknown): string {
   const number = ckrOf(error);
   if (!(error instanceof Error)) return String(error);
-  const method = 'method' in error && typeof error.method === 'string' ? `${error.method} ` : '';
+  const method =
+    'method' in error && typeof error.method === 'string' && error.method !== '' ? `${error.method} ` : '';
   return number === undefined
     ? error.message
     : `${method}${error.message.split('\n')[0]} (0x${number.toString(16)})`;

@@ -32,10 +32,11 @@ export class Performer {
 
   /** Always writes one answer. */
   perform(request: Request, id: number, writer: FrameWriter): void {
+    const before = writer.length;
     try {
       this.#perform(request, id, writer);
     } catch (error) {
-      writer.abandon();
+      writer.rewind(before);
       const failure = error instanceof Failure ? error : new Failure('internal', ckrText(error));
       const message = Buffer.from(failure.message, 'utf8');
       writer.begin(errorCode(failure.kind), id, message.length);

@@ -141,23 +141,23 @@ export class Token {
    * @param decrypting a vague error may then be the caller's: the token is asked before it is believed
    */
   run<T>(task: () => T, decrypting = false): T {
-    let again = true;
-    for (;;) {
+    for (let failures = 0; ; failures++) {
       try {
         return task();
       } catch (error) {
         if (error instanceof Failure) throw error;
-        const retry = this.#judge(error, decrypting) && again;
-        if (!retry) throw this.lose(`the token fails again and again: ${ckrText(error)}`);
-        again = false;
+        this.#judge(error, decrypting);
+        // A new session wasn't enough: the login may be gone with the others.
+        if (failures === 1) this.reopen();
+        if (failures === 2) throw this.lose(`the token fails again and again: ${ckrText(error)}`);
       }
     }
   }
 
-  /** @returns true where what was stale is renewed and the call may be made again @throws Failure otherwise */
-  #judge(error: unknown, decrypting: boolean): boolean {
-    const type = ckrClass(error);
-    switch (type) {
+  /** Renews what was stale, so that the call may be made again @throws Failure where that is of no use */
+  #judge(error: unknown, decrypting: boolean): void {
+    const meaning = ckrClass(error);
+    switch (meaning) {
       case 'caller':
         this.#renewSession();
         throw new Failure(decrypting ? 'invalid-ciphertext' : 'internal', ckrText(error));
@@ -165,13 +165,13 @@ export class Token {
         this.#renewSession();
         this.assertHealthy();
         if (decrypting) throw new Failure('invalid-ciphertext', ckrText(error));
-        return true;
+        return;
       case 'session':
         this.#renewSession();
-        return true;
+        return;
       case 'handle':
         this.#open.handles.clear();
-        return true;
+        return;
       case 'busy':
         this.#renewSession();
         throw new Failure('busy', ckrText(error));
@@ -186,7 +186,7 @@ export class Token {
         this.#renewSession();
         throw new Failure('internal', ckrText(error));
       default:
-        return type satisfies never;
+        meaning satisfies never;
     }
   }
 
@@ -250,14 +250,17 @@ export class Token {
   }
 
   /**
-   * An object wasn't found: tells a token that is gone from an object that is, and initialises the module
-   * once more, since SoftHSM can miss an object that another process made in a burst.
+   * An object wasn't found: initialises the module once more, since SoftHSM can miss an object that another
+   * process made in a burst, and a session without its login sees no private object. Then the token's canary is
+   * there, or the token is gone.
    * @throws Failure `unavailable`
    */
   reopenIfAbsent(): void {
-    this.assertHealthy();
     const now = performance.now();
-    if (now - this.#reopenedAt < reopenMilliseconds) return;
+    if (now - this.#reopenedAt < reopenMilliseconds) {
+      this.assertHealthy();
+      return;
+    }
     this.#reopenedAt = now;
     this.reopen();
   }

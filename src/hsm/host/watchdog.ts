@@ -16,7 +16,7 @@ const {
 const tickMilliseconds = 25;
 let seen = 0;
 let since = 0;
-let lastBeat = 0;
+let lastBeat = Number.NEGATIVE_INFINITY;
 
 function tell(message: object): void {
   try {
