@@ -1,0 +1,121 @@
+import { randomBytes } from 'node:crypto';
+import {
+  copyFileSync,
+  mkdtempSync,
+  readFileSync,
+  rmSync,
+  symlinkSync,
+  unlinkSync,
+  writeFileSync,
+} from 'node:fs';
+import { join } from 'node:path';
+import { expect } from 'chai';
+import fc from 'fast-check';
+import pino from 'pino';
+import { nonceBytes, proofBytes, prove } from '../../src/hsm/attach.ts';
+import { connectHsm } from '../../src/hsm/client.ts';
+import { operationCodes } from '../../src/hsm/request.ts';
+import type { Hsm, MaterialRef } from '../../src/keys/hsm.ts';
+import { newMaterial, outcomeOf, roundTrip } from './load.ts';
+import { makeTier, type Tier } from './tier.ts';
+import { frame, Wire } from './wire.ts';
+
+const runs = 60;
+
+describe('a socket of a host, before attaching,', () => {
+  let tier: Tier;
+  let hsm: Hsm;
+  let host: number;
+  let path: string;
+  let secret: Buffer;
+  const material: MaterialRef = newMaterial();
+
+  before(async () => {
+    tier = await makeTier({ hosts: 1 });
+    await tier.start();
+    hsm = tier.connect();
+    await hsm.claim('00112233445566778899aabbccddeeff');
+    await hsm.generateKey(material);
+    host = tier.hostPid();
+    path = join(tier.socketFolder, 'host-0.sock');
+    secret = readFileSync(join(tier.socketFolder, 'attach.secret'));
+  });
+  afterEach(async () => {
+    expect(await roundTrip(hsm, material)).to.equal('ok');
+    expect(tier.hostPid()).to.equal(host);
+  });
+  after(() => tier.close());
+
+  it('closes on any proof but the right one, and tells nothing but its nonce', async () => {
+    await fc.assert(
+      fc.asyncProperty(fc.uint8Array({ minLength: 64, maxLength: 300 }), async (bytes) => {
+        const wire = new Wire(path);
+        await wire.take(nonceBytes);
+        wire.socket.write(bytes);
+        await wire.closed;
+        expect(wire.received).to.have.length(0);
+      }),
+      { numRuns: runs },
+    );
+  });
+
+  it('refuses a proof that was right on another connection', async () => {
+    const first = new Wire(path);
+    const theirs = await first.take(nonceBytes);
+    const ours = randomBytes(nonceBytes);
+    const proof = Buffer.concat([ours, prove(secret, 'client', theirs, ours)]);
+    const second = new Wire(path);
+    expect(await second.take(nonceBytes)).to.not.deep.equal(theirs);
+    second.socket.write(proof);
+    await second.closed;
+    expect(second.received).to.have.length(0);
+    first.socket.write(proof);
+    expect(await first.take(proofBytes)).to.have.length(proofBytes);
+    first.socket.destroy();
+  });
+
+  it('refuses frames that come together with a right proof, ahead of its own', async () => {
+    const wire = new Wire(path);
+    const theirs = await wire.take(nonceBytes);
+    const ours = randomBytes(nonceBytes);
+    const proof = prove(secret, 'client', theirs, ours);
+    wire.socket.write(Buffer.concat([ours, proof, frame(operationCodes.health, 1, Buffer.alloc(0))]));
+    await wire.closed;
+    expect(wire.received).to.have.length(0);
+  });
+
+  it('closes a connection that says nothing', async () => {
+    const wire = new Wire(path);
+    const begin = performance.now();
+    await wire.closed;
+    expect(performance.now() - begin).to.be.below(4_000);
+  });
+
+  for (const [name, prepare] of [
+    ['a wrong attach secret', (file: string) => writeFileSync(file, randomBytes(32))],
+    ['half an attach secret', (file: string) => writeFileSync(file, readFileSync(file).subarray(0, 16))],
+    ['no attach secret', unlinkSync],
+  ] as const) {
+    it(`is no use to a client that has ${name}`, async () => {
+      const folder = mkdtempSync(join(tier.folder, 'x'));
+      symlinkSync(path, join(folder, 'host-0.sock'));
+      const file = join(folder, 'attach.secret');
+      copyFileSync(join(tier.socketFolder, 'attach.secret'), file);
+      const client = () =>
+        connectHsm({
+          socketFolder: folder,
+          hosts: 1,
+          deadlineMilliseconds: 2_000,
+          log: pino({ level: 'silent' }),
+        });
+      const good = client();
+      expect(await outcomeOf(good.random(8))).to.equal('ok');
+      await good.close();
+      prepare(file);
+      const bad = client();
+      expect(await outcomeOf(bad.random(8))).to.equal('unavailable');
+      await bad.close();
+      rmSync(folder, { recursive: true });
+    });
+  }
+});

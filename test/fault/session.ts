@@ -1,0 +1,29 @@
+import { fork } from 'node:child_process';
+import { once } from 'node:events';
+import { fileURLToPath } from 'node:url';
+import type { Findings, Order } from '../boundary/intruder.ts';
+import type { Tier } from './tier.ts';
+
+const program = fileURLToPath(new URL('../boundary/intruder.ts', import.meta.url));
+
+/** Does something to the tier's token behind Coffer's back, in a process of its own that logs in with the PIN. */
+export async function intrude(tier: Tier, action: Order['action']): Promise<Findings> {
+  const child = fork(program, { env: { ...process.env, ...tier.environment }, execArgv: [] });
+  const order: Order = { module: tier.module, label: tier.label, pin: tier.pin(), action };
+  child.send(order);
+  const ended = once(child, 'exit').then(([code]) => {
+    throw new Error(`the intruder ended with code ${code}`);
+  });
+  const [findings]: [Findings] = await Promise.race([
+    once(child, 'message').then(([answer]): [Findings] => [answer]),
+    ended,
+  ]);
+  ended.catch(() => undefined);
+  await once(child, 'exit');
+  return findings;
+}
+
+/** Destroys the one object that has this CKA_ID (hex). */
+export async function destroyObject(tier: Tier, id: string): Promise<void> {
+  await intrude(tier, { type: 'destroy', id });
+}

@@ -1,0 +1,178 @@
+import { existsSync, renameSync } from 'node:fs';
+import { expect } from 'chai';
+import type { Hsm, MaterialRef } from '../../src/keys/hsm.ts';
+import { newMaterial, type Outcome, outcomeOf, passing, roundTrip, startLoad } from './load.ts';
+import { eventually } from './process.ts';
+import { destroyObject } from './session.ts';
+import { type FaultName, makeTier, type Tier } from './tier.ts';
+
+const marked = Buffer.alloc(77, 7);
+const context = Buffer.from('context');
+const storeId = '00112233445566778899aabbccddeeff';
+
+const ckr = {
+  generalError: 0x05,
+  functionFailed: 0x06,
+  deviceError: 0x30,
+  deviceMemory: 0x31,
+  deviceRemoved: 0x32,
+  encryptedDataInvalid: 0x40,
+  keyHandleInvalid: 0x60,
+  objectHandleInvalid: 0x82,
+  operationActive: 0x90,
+  sessionClosed: 0xb0,
+  sessionCount: 0xb1,
+  sessionHandleInvalid: 0xb3,
+  tokenNotPresent: 0xe0,
+  userNotLoggedIn: 0x101,
+  cryptokiNotInitialized: 0x190,
+};
+
+describe('a token', () => {
+  let tier: Tier;
+  let hsm: Hsm;
+  let blob: Buffer;
+  const material: MaterialRef = newMaterial();
+
+  before(async () => {
+    tier = await makeTier({ hosts: 1, faults: true });
+    await tier.start();
+    hsm = tier.connect();
+    await hsm.claim(storeId);
+    await hsm.generateKey(material);
+    blob = await hsm.encrypt(material, context, marked);
+  });
+  afterEach(async () => {
+    tier.inject();
+    if (existsSync(`${tier.tokens}.away`)) renameSync(`${tier.tokens}.away`, tier.tokens);
+    await eventually('served again', async () => (await roundTrip(hsm, material)) === 'ok', 10_000);
+  });
+  after(() => tier.close());
+
+  it('that goes away and comes back is served again without a restart, and never answers as if keys were gone', async () => {
+    const host = tier.hostPid();
+    const load = startLoad(hsm, material, 8);
+    await load.successes(20);
+    renameSync(tier.tokens, `${tier.tokens}.away`);
+    // At once, before any health check: SoftHSM then finds nothing and calls that a success.
+    const listed = await hsm.listObjects().catch(() => undefined);
+    if (listed !== undefined)
+      expect(listed.map(({ kind }) => kind)).to.include.members(['canary', 'material']);
+    const lost = async () => (await outcomeOf(hsm.decrypt(blob, context))) === 'unavailable';
+    await eventually('the token is missed', lost, 4_000);
+
+    const absent: Record<string, Promise<unknown>> = {
+      encrypt: hsm.encrypt(material, context, marked),
+      decrypt: hsm.decrypt(blob, context),
+      'decrypt of a blob it never made': hsm.decrypt(
+        Buffer.concat([blob.subarray(0, -1), Buffer.of(0)]),
+        context,
+      ),
+      generateKey: hsm.generateKey(newMaterial()),
+      destroyKey: hsm.destroyKey(material),
+      'destroyKey of none': hsm.destroyKey(newMaterial()),
+      identity: hsm.identity(),
+      claim: hsm.claim(storeId),
+      listObjects: hsm.listObjects(),
+      trailMac: hsm.trailMac(marked),
+    };
+    for (const [name, request] of Object.entries(absent)) {
+      expect(['unavailable', 'timeout'], name).to.include(await outcomeOf(request));
+    }
+    const health = await hsm.checkHealth();
+    expect(health.hosts.map(({ problem }) => problem)).to.not.include(undefined);
+
+    renameSync(`${tier.tokens}.away`, tier.tokens);
+    await eventually('served again', async () => (await roundTrip(hsm, material)) === 'ok', 6_000);
+    await load.stop();
+    expect(passing).to.include.members([...load.outcomes.keys()]);
+    expect(await hsm.decrypt(blob, context)).to.deep.equal(marked);
+    expect((await hsm.identity()).storeId).to.equal(storeId);
+    // The host re-initialises the library: it needs no new process for this.
+    expect(tier.hostPid()).to.equal(host);
+  });
+
+  it('that has lost one object answers missing-object for it, and serves the other keys', async () => {
+    const gone = newMaterial();
+    const never = newMaterial();
+    await hsm.generateKey(gone);
+    const orphan = await hsm.encrypt(gone, context, marked);
+    await destroyObject(tier, gone.materialId);
+    expect(await outcomeOf(hsm.decrypt(orphan, context))).to.equal('missing-object');
+    expect(await outcomeOf(hsm.encrypt(gone, context, marked))).to.equal('missing-object');
+    expect(await outcomeOf(hsm.encrypt(never, context, marked))).to.equal('missing-object');
+    expect(await hsm.destroyKey(gone)).to.equal(false);
+    expect(await roundTrip(hsm, material)).to.equal('ok');
+  });
+
+  it('answers a blob that was tampered with as the caller’s mistake', async () => {
+    const tampered = Buffer.from(blob);
+    tampered[tampered.length - 1] = (tampered.at(-1) ?? 0) ^ 1;
+    expect(await outcomeOf(hsm.decrypt(tampered, context))).to.equal('invalid-ciphertext');
+    expect(await outcomeOf(hsm.decrypt(blob, Buffer.from('another')))).to.equal('invalid-ciphertext');
+    expect(await roundTrip(hsm, material)).to.equal('ok');
+  });
+
+  describe('whose library answers C_Decrypt once with', () => {
+    const rows: readonly [keyof typeof ckr, FaultName, readonly Outcome[]][] = [
+      // Healthy by token info and known answer: then it was the ciphertext.
+      ['generalError', 'error', ['invalid-ciphertext']],
+      ['functionFailed', 'error', ['invalid-ciphertext']],
+      ['encryptedDataInvalid', 'error', ['invalid-ciphertext']],
+      ['deviceError', 'error', ['unavailable', 'ok']],
+      ['deviceRemoved', 'error', ['unavailable', 'ok']],
+      ['tokenNotPresent', 'error', ['unavailable', 'ok']],
+      ['cryptokiNotInitialized', 'error', ['unavailable', 'ok']],
+      ['deviceMemory', 'error', ['busy']],
+      ['sessionHandleInvalid', 'error', ['ok']],
+      ['sessionClosed', 'error', ['ok']],
+    ];
+    for (const [name, fault, expected] of rows) {
+      it(`${name}: ${expected.join(' or ')}, and then serves`, async () => {
+        const struck = tier.struck();
+        const rule = { times: 'once', fault, call: 'C_Decrypt', length: marked.length + 16 } as const;
+        tier.inject({ ...rule, argument: ckr[name] });
+        expect(expected).to.include(await outcomeOf(hsm.decrypt(blob, context)));
+        expect(tier.struck() - struck).to.equal(1);
+        await eventually('served', async () => (await roundTrip(hsm, material)) === 'ok', 4_000);
+      });
+    }
+  });
+
+  describe('whose library answers once, and the caller notices nothing:', () => {
+    const rows: readonly [string, FaultName, keyof typeof ckr | undefined][] = [
+      ['C_EncryptInit', 'error', 'sessionHandleInvalid'],
+      ['C_EncryptInit', 'error', 'sessionClosed'],
+      ['C_EncryptInit', 'stuck', 'operationActive'],
+      ['C_EncryptInit', 'stuck', 'objectHandleInvalid'],
+      ['C_EncryptInit', 'stuck', 'keyHandleInvalid'],
+      ['C_EncryptInit', 'stuck', 'userNotLoggedIn'],
+      ['C_EncryptInit', 'forget', undefined],
+      ['C_Encrypt', 'stuck', 'sessionHandleInvalid'],
+    ];
+    for (const [call, fault, code] of rows) {
+      it(`${call} ${fault === 'forget' ? 'after every session was closed and the login with them' : code}`, async () => {
+        const struck = tier.struck();
+        tier.inject({ times: 'once', fault, call, argument: code === undefined ? 0 : ckr[code] });
+        expect(await roundTrip(hsm, material)).to.equal('ok');
+        expect(tier.struck() - struck).to.equal(1);
+      });
+    }
+  });
+
+  it('that answers GENERAL_ERROR to everything is away, and a good blob is not called a bad one', async () => {
+    const argument = ckr.generalError;
+    tier.inject(
+      { times: 'always', fault: 'error', call: 'C_Decrypt', argument },
+      { times: 'always', fault: 'error', call: 'C_GetTokenInfo', argument },
+    );
+    expect(['unavailable', 'timeout']).to.include(await outcomeOf(hsm.decrypt(blob, context)));
+  });
+
+  it('whose known-answer decrypt gives a wrong answer is not used', async () => {
+    tier.inject({ times: 'always', fault: 'wrong', call: 'C_Decrypt' });
+    const sick = async () => (await hsm.checkHealth()).hosts.every(({ problem }) => problem !== undefined);
+    await eventually('the host is known as sick', sick, 4_000);
+    expect(['unavailable', 'timeout']).to.include(await outcomeOf(hsm.encrypt(material, context, marked)));
+  });
+});
