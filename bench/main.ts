@@ -5,7 +5,6 @@ import { mkdtempSync, readFileSync, rmSync } from 'node:fs';
 import { availableParallelism, cpus, loadavg, tmpdir } from 'node:os';
 import { join, resolve } from 'node:path';
 import { parseArgs, promisify } from 'node:util';
-import { CreateKeyCommand, EncryptCommand } from '@aws-sdk/client-kms';
 import { cleanEnvironment, startService, type TokenSettings } from '../test/service.ts';
 import { sign } from '../test/sign.ts';
 import type { Floor } from './floor.ts';
@@ -79,13 +78,11 @@ try {
   showFloor('before', first);
 
   const client = service.client();
-  const { KeyMetadata } = await client.send(new CreateKeyCommand({}));
+  const { KeyMetadata } = await client.createKey({});
   const KeyId = KeyMetadata?.KeyId ?? '';
   const context = { purpose: 'bench', tenant: 'a' };
   const Plaintext = randomBytes(32);
-  const { CiphertextBlob } = await client.send(
-    new EncryptCommand({ KeyId, Plaintext, EncryptionContext: context }),
-  );
+  const { CiphertextBlob } = await client.encrypt({ KeyId, Plaintext, EncryptionContext: context });
   const inputs: Record<string, unknown> = {
     Encrypt: { KeyId, Plaintext: Plaintext.toString('base64'), EncryptionContext: context },
     Decrypt: {

@@ -5,7 +5,7 @@ import { tmpdir } from 'node:os';
 import { join, resolve } from 'node:path';
 import { setTimeout as pause } from 'node:timers/promises';
 import { promisify } from 'node:util';
-import { KMSClient, type KMSClientConfig } from '@aws-sdk/client-kms';
+import { KMS, type KMSClientConfig } from '@aws-sdk/client-kms';
 
 const root = resolve(import.meta.dirname, '..');
 const run = promisify(execFile);
@@ -44,6 +44,7 @@ export interface TokenSettings {
 export interface Service {
   readonly url: string;
   readonly region: string;
+  readonly account: string;
   readonly credentials: Credentials;
   readonly folder: string;
   readonly configFile: string;
@@ -56,7 +57,7 @@ export interface Service {
   /** What `coffer serve` has printed on stdout since it was last started. */
   readonly output: string;
   /** An SDK client that doesn't retry; destroyed with the service. */
-  client(options?: KMSClientConfig): KMSClient;
+  client(options?: KMSClientConfig): KMS;
   /** The living processes of the service. */
   processes(): Process[];
   pids(): number[];
@@ -179,10 +180,11 @@ async function prepare(folder: string, options: ServiceOptions): Promise<Service
   };
   writeFileSync(configFile, JSON.stringify(config, undefined, 2));
   mkdirSync(join(folder, 'aws'), { mode: 0o700 });
-  await run(coffer, ['init', '--config', configFile, '--credentials', credentialsFile], { env });
+  const init = await run(coffer, ['init', '--config', configFile, '--credentials', credentialsFile], { env });
+  const { account }: { account: string } = JSON.parse(init.stdout);
 
   const log: string[] = [];
-  const clients: KMSClient[] = [];
+  const clients: KMS[] = [];
   let url = '';
   let output = '';
   let child: ChildProcess | undefined;
@@ -258,6 +260,7 @@ async function prepare(folder: string, options: ServiceOptions): Promise<Service
   await start();
   return {
     region,
+    account,
     credentials: readCredentials(credentialsFile),
     folder,
     configFile,
@@ -273,7 +276,7 @@ async function prepare(folder: string, options: ServiceOptions): Promise<Service
       return output;
     },
     client(given = {}) {
-      const client = new KMSClient({
+      const client = new KMS({
         region,
         endpoint: url,
         credentials: readCredentials(credentialsFile),
