@@ -111,7 +111,7 @@ export class Connection {
             this.sick = false;
             const value = read(buffer, start, end);
             if (value === undefined) {
-              reject(new HsmError('internal', 'a host’s answer was malformed'));
+              reject(new HsmError('internal', "a host's answer was malformed"));
               return false;
             }
             resolve(value);
@@ -119,7 +119,7 @@ export class Connection {
           }
           const kind = errorKind(code);
           if (kind === undefined) {
-            reject(new HsmError('internal', 'a host’s answer was malformed'));
+            reject(new HsmError('internal', "a host's answer was malformed"));
             return false;
           }
           if (kind === 'unavailable') this.sick = true;
@@ -146,7 +146,7 @@ export class Connection {
       const pending = this.#queue[index];
       if (pending?.reject === undefined || pending.deadlineAt > now) continue;
       pending.reject(
-        new HsmError('timeout', `host ${this.#options.index} hasn’t answered within the deadline`),
+        new HsmError('timeout', `host ${this.#options.index} hasn't answered within the deadline`),
       );
       pending.reject = undefined;
     }
@@ -219,7 +219,7 @@ export class Connection {
       }
       if (received.length < proofBytes) return onBytes;
       if (!proves(received, secret, 'host', ours, theirs)) {
-        this.#options.onProblem(`host ${this.#options.index} doesn’t know the attach secret`);
+        this.#options.onProblem(`host ${this.#options.index} doesn't know the attach secret`);
         return undefined;
       }
       secret.fill(0);

@@ -77,8 +77,8 @@ export class Host {
     const pipe = child.stdio[3];
     if (pipe instanceof Readable) this.#listen(pipe);
     child.once('error', (error) => {
-      log.error({ host: index, err: error }, 'a host can’t be started');
-      if (child.pid === undefined) this.#died(`can’t be started: ${error.message}`);
+      log.error({ host: index, err: error }, "a host can't be started");
+      if (child.pid === undefined) this.#died(`can't be started: ${error.message}`);
     });
     // `close` and not `exit`: what it said last is read by then.
     child.once('close', (code, signal) => {
@@ -86,7 +86,7 @@ export class Host {
       if (code === fatalExitCode) {
         this.#child = undefined;
         this.#ended();
-        if (!this.#ending) this.#options.onFatal(this.#fatal ?? 'a host refused to start and didn’t say why');
+        if (!this.#ending) this.#options.onFatal(this.#fatal ?? "a host refused to start and didn't say why");
         return;
       }
       this.#died(signal === null ? `exited with ${code}` : `was ended by ${signal}`);

@@ -1,4 +1,5 @@
 /** What a token holds of Coffer besides keys: canary, trail key, sealing key. */
+import { createHash } from 'node:crypto';
 import type { TokenIdentity } from '../../keys/hsm.ts';
 import { Failure } from './failure.ts';
 import { canaryLabel, destroy, findKeys, generate, sealingLabel, trailLabel } from './object.ts';
@@ -20,10 +21,15 @@ export function claim(token: Token, storeId: Buffer): void {
   for (const label of [canaryLabel, trailLabel, sealingLabel]) {
     for (const leftover of findKeys(session, { label })) destroy(leftover);
   }
-  generate(session, 'mac', trailLabel, storeId, token.quirk);
-  generate(session, 'cipher', sealingLabel, storeId, token.quirk);
+  generate(session, 'mac', trailLabel, ownId(trailLabel, storeId), token.quirk);
+  generate(session, 'cipher', sealingLabel, ownId(sealingLabel, storeId), token.quirk);
   generate(session, 'cipher', canaryLabel, storeId, token.quirk);
-  if (token.storeId === undefined) throw new Failure('internal', 'the canary was made and can’t be used');
+  if (token.storeId === undefined) throw new Failure('internal', "the canary was made and can't be used");
+}
+
+/** Some tokens take an id once (AWS CloudHSM), or let the second object replace the first (NSS). */
+function ownId(label: string, storeId: Buffer): Buffer {
+  return createHash('sha256').update(label).update(storeId).digest().subarray(0, 16);
 }
 
 export function identity(token: Token): TokenIdentity {
