@@ -9,8 +9,11 @@ export interface Order {
   readonly module: string;
   readonly label: string;
   readonly pin: string;
-  /** `destroy` removes the object with this CKA_ID (hex); `probe` tries everything on every object. */
-  readonly action: { readonly type: 'destroy'; readonly id: string } | { readonly type: 'probe' };
+  readonly action: /** Removes the object with this CKA_ID (hex). */
+    | { readonly type: 'destroy'; readonly id: string }
+    | { readonly type: 'change-pin'; readonly pin: string }
+    /** Tries everything on every object. */
+    | { readonly type: 'probe' };
 }
 
 /** What an attempt came to: `ok`, or the number of the CKR code. */
@@ -191,6 +194,10 @@ function carryOut(order: Order): Findings {
   if (slot === undefined) throw new Error(`no token \`${order.label}\``);
   const session = p11.C_OpenSession(slot, c.CKF_SERIAL_SESSION | c.CKF_RW_SESSION);
   p11.C_Login(session, c.CKU_USER, order.pin);
+  if (order.action.type === 'change-pin') {
+    p11.C_SetPIN(session, order.pin, order.action.pin);
+    return { objects: [] };
+  }
   if (order.action.type === 'destroy') {
     const found = find(session, [{ type: c.CKA_ID, value: Buffer.from(order.action.id, 'hex') }]);
     for (const object of found) p11.C_DestroyObject(session, object);

@@ -30,7 +30,7 @@ describe('whoever logs in with the PIN', () => {
   };
 
   before(async () => {
-    tier = await makeTier({ hosts: 1 });
+    tier = makeTier({ hosts: 1 });
     await tier.start();
     const hsm = tier.connect();
     await hsm.claim('00112233445566778899aabbccddeeff');

@@ -18,7 +18,7 @@ describe('a client that is attached and means harm', () => {
   const other: MaterialRef = newMaterial();
 
   before(async () => {
-    tier = await makeTier({ hosts: 1 });
+    tier = makeTier({ hosts: 1 });
     await tier.start();
     hsm = tier.connect();
     await hsm.claim(storeId);

@@ -54,7 +54,7 @@ describe('with the tiers under two users (as root)', () => {
       );
     });
 
-    tier = await makeTier({ hosts: 2, socketGroup: group, prefix: as(tokenUser) });
+    tier = makeTier({ hosts: 2, socketGroup: group, prefix: as(tokenUser) });
     await run('chown', ['-R', `${tokenUser}:${tokenUser}`, tier.folder]);
     chmodSync(tier.folder, 0o711);
     await tier.start();

@@ -18,7 +18,7 @@ describe('a token tier of one host', () => {
 
   // A tier for each test: deaths in a row make the pause before the next start longer.
   beforeEach(async () => {
-    tier = await makeTier({ hosts: 1, deadlineMilliseconds, faults: true });
+    tier = makeTier({ hosts: 1, deadlineMilliseconds, faults: true });
     await tier.start();
     hsm = tier.connect();
     await hsm.claim('00112233445566778899aabbccddeeff');
@@ -112,7 +112,7 @@ describe('a token tier of two hosts', () => {
   const material: MaterialRef = newMaterial();
 
   before(async () => {
-    tier = await makeTier({ hosts: 2, deadlineMilliseconds, faults: true });
+    tier = makeTier({ hosts: 2, deadlineMilliseconds, faults: true });
     await tier.start();
     hsm = tier.connect();
     await hsm.claim('00112233445566778899aabbccddeeff');

@@ -20,7 +20,7 @@ describe('a socket of a host, once attached,', () => {
   const material: MaterialRef = newMaterial();
 
   before(async () => {
-    tier = await makeTier({ hosts: 1 });
+    tier = makeTier({ hosts: 1 });
     await tier.start();
     hsm = tier.connect();
     await hsm.claim('00112233445566778899aabbccddeeff');

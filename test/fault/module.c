@@ -13,9 +13,10 @@
  *   stuck  answers the code `argument` without calling the library, so that the operation stays active
  *   slow   waits `argument` milliseconds first
  *   hang   never returns
- *   crash  writes to address 0
+ *   crash  lets `argument` calls of the process pass, then writes to address 0
  *   forget closes all sessions of the slot first, as a token that was reset would: it also ends the login
  *   wrong  calls the library and flips the first byte of what it gave out
+ *   lie    of C_GetAttributeValue: flips the lowest bit of the attribute `argument`
  */
 #define _GNU_SOURCE
 #include <dlfcn.h>
@@ -37,12 +38,13 @@
 struct rule {
   unsigned long serial;
   int once, spent;
+  unsigned long passed;
   char fault[16], function[40];
   long length;
   unsigned long argument;
 };
 
-enum verdict { PASS, INSTEAD, AFTER, SPOIL };
+enum verdict { PASS, INSTEAD, AFTER, SPOIL, LIE };
 
 static CK_FUNCTION_LIST_PTR real;
 static CK_FUNCTION_LIST list;
@@ -118,11 +120,13 @@ static enum verdict judge(const char *function, CK_SESSION_HANDLE session, long 
     struct rule *rule = &rules[i];
     if (strcmp(rule->function, function) != 0) continue;
     if (rule->length != ANY && rule->length != length) continue;
+    if (strcmp(rule->fault, "crash") == 0 && rule->passed++ < rule->argument) continue;
     if (!take(path, rule)) continue;
     *code = (CK_RV)rule->argument;
     if (strcmp(rule->fault, "error") == 0) return AFTER;
     if (strcmp(rule->fault, "stuck") == 0) return INSTEAD;
     if (strcmp(rule->fault, "wrong") == 0) return SPOIL;
+    if (strcmp(rule->fault, "lie") == 0) return LIE;
     if (strcmp(rule->fault, "slow") == 0) wait_milliseconds(rule->argument);
     else if (strcmp(rule->fault, "forget") == 0) forget(session);
     else if (strcmp(rule->fault, "crash") == 0) *(volatile int *)0 = 1;
@@ -155,8 +159,6 @@ WRAP(C_Login, (CK_SESSION_HANDLE h, CK_USER_TYPE u, CK_UTF8CHAR_PTR p, CK_ULONG 
 WRAP(C_FindObjectsInit, (CK_SESSION_HANDLE h, CK_ATTRIBUTE_PTR t, CK_ULONG n), (h, t, n), h, ANY, NULL)
 WRAP(C_FindObjects, (CK_SESSION_HANDLE h, CK_OBJECT_HANDLE_PTR o, CK_ULONG m, CK_ULONG_PTR n), (h, o, m, n), h, ANY,
      NULL)
-WRAP(C_GetAttributeValue, (CK_SESSION_HANDLE h, CK_OBJECT_HANDLE o, CK_ATTRIBUTE_PTR t, CK_ULONG n), (h, o, t, n), h,
-     ANY, NULL)
 WRAP(C_EncryptInit, (CK_SESSION_HANDLE h, CK_MECHANISM_PTR m, CK_OBJECT_HANDLE o), (h, m, o), h, ANY, NULL)
 WRAP(C_Encrypt, (CK_SESSION_HANDLE h, CK_BYTE_PTR d, CK_ULONG n, CK_BYTE_PTR o, CK_ULONG_PTR m), (h, d, n, o, m), h,
      (long)n, o)
@@ -171,6 +173,16 @@ WRAP(C_GenerateKey,
      (h, m, t, n, o), h, ANY, NULL)
 WRAP(C_DestroyObject, (CK_SESSION_HANDLE h, CK_OBJECT_HANDLE o), (h, o), h, ANY, NULL)
 WRAP(C_GenerateRandom, (CK_SESSION_HANDLE h, CK_BYTE_PTR d, CK_ULONG n), (h, d, n), h, (long)n, NULL)
+
+static CK_RV fault_C_GetAttributeValue(CK_SESSION_HANDLE h, CK_OBJECT_HANDLE o, CK_ATTRIBUTE_PTR t, CK_ULONG n) {
+  CK_RV code = CKR_OK;
+  enum verdict verdict = judge("C_GetAttributeValue", h, ANY, &code);
+  if (verdict == INSTEAD) return code;
+  CK_RV answer = real->C_GetAttributeValue(h, o, t, n);
+  for (CK_ULONG i = 0; verdict == LIE && answer == CKR_OK && i < n; i++)
+    if (t[i].type == code && t[i].pValue != NULL) *(CK_BYTE *)t[i].pValue ^= 1;
+  return verdict == AFTER ? code : answer;
+}
 
 CK_RV C_GetFunctionList(CK_FUNCTION_LIST_PTR_PTR out) {
   if (real == NULL) {

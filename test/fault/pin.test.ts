@@ -1,7 +1,8 @@
-import { chmodSync, readdirSync, readFileSync } from 'node:fs';
+import { chmodSync, readdirSync, readFileSync, renameSync } from 'node:fs';
 import { expect } from 'chai';
 import { newMaterial, roundTrip } from './load.ts';
 import { eventually, isAlive } from './process.ts';
+import { changePin } from './session.ts';
 import { makeTier, type Tier } from './tier.ts';
 
 const wrong = '999999999999';
@@ -10,7 +11,7 @@ describe('the PIN', () => {
   let tier: Tier;
 
   beforeEach(async () => {
-    tier = await makeTier({ hosts: 2, faults: true });
+    tier = makeTier({ hosts: 2, faults: true });
   });
   afterEach(() => tier.close());
 
@@ -45,15 +46,32 @@ describe('the PIN', () => {
     expect(tier.output).to.not.include(wrong);
   });
 
-  for (const mode of [0o644, 0o640, 0o604]) {
-    it(`in a file of mode ${mode.toString(8)} is refused before any login`, async () => {
+  it('in a file that its group or others may read is refused before any login', async () => {
+    for (const mode of [0o644, 0o640, 0o604]) {
       chmodSync(tier.pinFile, mode);
       const { code } = await tier.startAndEnd();
-      expect(code).to.equal(78);
-      expect(tier.calls('C_Login')).to.equal(0);
-      expect(tier.output).to.include(tier.pinFile);
-    });
-  }
+      expect(code, mode.toString(8)).to.equal(78);
+    }
+    expect(tier.calls('C_Login')).to.equal(0);
+    expect(tier.output).to.include(tier.pinFile);
+  });
+
+  it('that was changed in the token while it was away is tried once by all hosts together', async () => {
+    await tier.start();
+    const hsm = tier.connect();
+    await hsm.claim('00112233445566778899aabbccddeeff');
+    const connected = async () => (await hsm.checkHealth()).hosts.every((host) => host.connected);
+    await eventually('attached to both', connected, 2_000);
+    const logins = tier.calls('C_Login');
+    renameSync(tier.tokens, `${tier.tokens}.away`);
+    const lost = async () => (await hsm.checkHealth()).hosts.every(({ problem }) => problem !== undefined);
+    await eventually('both hosts miss the token', lost, 4_000);
+    await changePin(tier, wrong, `${tier.tokens}.away`);
+    renameSync(`${tier.tokens}.away`, tier.tokens);
+    const { code } = await tier.ended();
+    expect(code).to.equal(78);
+    expect(tier.calls('C_Login') - logins).to.equal(1);
+  });
 
   it('is in no argument list, environment, log line or socket folder of the tier', async () => {
     await tier.start();

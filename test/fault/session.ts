@@ -1,14 +1,21 @@
 import { fork } from 'node:child_process';
 import { once } from 'node:events';
+import { writeFileSync } from 'node:fs';
+import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import type { Findings, Order } from '../boundary/intruder.ts';
 import type { Tier } from './tier.ts';
 
 const program = fileURLToPath(new URL('../boundary/intruder.ts', import.meta.url));
 
-/** Does something to the tier's token behind Coffer's back, in a process of its own that logs in with the PIN. */
-export async function intrude(tier: Tier, action: Order['action']): Promise<Findings> {
-  const child = fork(program, { env: { ...process.env, ...tier.environment }, execArgv: [] });
+/**
+ * Does something to the tier's token behind Coffer's back, in a process of its own that logs in with the PIN.
+ * @param tokens where the token's folder is now
+ */
+export async function intrude(tier: Tier, action: Order['action'], tokens = tier.tokens): Promise<Findings> {
+  const configuration = join(tier.folder, 'intruder.conf');
+  writeFileSync(configuration, `directories.tokendir = ${tokens}\nobjectstore.backend = file\n`);
+  const child = fork(program, { env: { ...process.env, SOFTHSM2_CONF: configuration }, execArgv: [] });
   const order: Order = { module: tier.module, label: tier.label, pin: tier.pin(), action };
   child.send(order);
   const ended = once(child, 'exit').then(([code]) => {
@@ -26,4 +33,9 @@ export async function intrude(tier: Tier, action: Order['action']): Promise<Find
 /** Destroys the one object that has this CKA_ID (hex). */
 export async function destroyObject(tier: Tier, id: string): Promise<void> {
   await intrude(tier, { type: 'destroy', id });
+}
+
+/** Gives the token another user PIN; the PIN file stays as it was. */
+export async function changePin(tier: Tier, pin: string, tokens: string): Promise<void> {
+  await intrude(tier, { type: 'change-pin', pin }, tokens);
 }

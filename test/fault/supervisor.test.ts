@@ -10,7 +10,7 @@ describe('the supervisor', () => {
   const material = newMaterial();
 
   before(async () => {
-    tier = await makeTier({ hosts: 2 });
+    tier = makeTier({ hosts: 2 });
     await tier.start();
     hsm = tier.connect();
     await hsm.claim('00112233445566778899aabbccddeeff');

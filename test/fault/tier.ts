@@ -1,4 +1,4 @@
-import { type ChildProcess, execFile, fork } from 'node:child_process';
+import { type ChildProcess, fork } from 'node:child_process';
 import { once } from 'node:events';
 import {
   existsSync,
@@ -12,9 +12,9 @@ import {
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
-import { promisify } from 'node:util';
 import pino from 'pino';
 import { z } from 'zod';
+import { initialise, type SoftHsm } from '../../softhsm/initialise.ts';
 import { connectHsm } from '../../src/hsm/client.ts';
 import type { Hsm } from '../../src/keys/hsm.ts';
 import { buildFaultModule } from './build.ts';
@@ -22,14 +22,7 @@ import { children, isAlive } from './process.ts';
 
 const root = fileURLToPath(new URL('../..', import.meta.url));
 
-const tokenSchema = z.object({
-  module: z.string(),
-  label: z.string(),
-  pinFile: z.string(),
-  environment: z.record(z.string(), z.string()),
-});
-
-export type FaultName = 'error' | 'stuck' | 'slow' | 'hang' | 'crash' | 'forget' | 'wrong';
+export type FaultName = 'error' | 'stuck' | 'slow' | 'hang' | 'crash' | 'forget' | 'wrong' | 'lie';
 
 /** One rule of the fault module (module.c says what each fault does). */
 export interface Fault {
@@ -39,7 +32,7 @@ export interface Fault {
   readonly call: string;
   /** Bytes of input data: tells a test's own call from a health check. Any by default. */
   readonly length?: number;
-  /** A CKR code or milliseconds. */
+  /** A CKR code, milliseconds, calls to let pass or an attribute's type, as the fault has it. */
   readonly argument?: number;
 }
 
@@ -94,7 +87,7 @@ export class Tier {
   readonly #prefix: readonly string[];
   readonly #clients: Hsm[] = [];
 
-  constructor(folder: string, token: z.infer<typeof tokenSchema>, options: TierOptions) {
+  constructor(folder: string, token: SoftHsm, options: TierOptions) {
     this.folder = folder;
     this.tokens = join(folder, 'token', 'tokens');
     this.socketFolder = join(folder, 's');
@@ -256,11 +249,7 @@ export class Tier {
 }
 
 /** Makes a token and the configuration of a tier over it; nothing is started yet. */
-export async function makeTier(options: TierOptions = {}): Promise<Tier> {
+export function makeTier(options: TierOptions = {}): Tier {
   const folder = mkdtempSync(join(tmpdir(), 'cof-'));
-  const { stdout } = await promisify(execFile)(process.execPath, [
-    join(root, 'softhsm/initialise.ts'),
-    join(folder, 'token'),
-  ]);
-  return new Tier(folder, tokenSchema.parse(JSON.parse(stdout)), options);
+  return new Tier(folder, initialise(join(folder, 'token')), options);
 }

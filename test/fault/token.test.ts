@@ -35,7 +35,7 @@ describe('a token', () => {
   const material: MaterialRef = newMaterial();
 
   before(async () => {
-    tier = await makeTier({ hosts: 1, faults: true });
+    tier = makeTier({ hosts: 1, faults: true });
     await tier.start();
     hsm = tier.connect();
     await hsm.claim(storeId);

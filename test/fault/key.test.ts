@@ -1,0 +1,102 @@
+import { expect } from 'chai';
+import pkcs11 from 'pkcs11js';
+import type { Hsm } from '../../src/keys/hsm.ts';
+import { newMaterial, outcomeOf, roundTrip } from './load.ts';
+import { eventually } from './process.ts';
+import { makeTier, type Tier } from './tier.ts';
+
+const storeId = '00112233445566778899aabbccddeeff';
+
+describe('a key that is being made', () => {
+  let tier: Tier;
+  let hsm: Hsm;
+
+  beforeEach(async () => {
+    tier = makeTier({ hosts: 1, faults: true });
+    await tier.start();
+    hsm = tier.connect();
+  });
+  afterEach(() => tier.close());
+
+  const back = () =>
+    eventually('a host serves', async () => (await outcomeOf(hsm.identity())) === 'ok', 4_000);
+
+  it('is destroyed and refused where the token made it other than it was asked to', async () => {
+    await hsm.claim(storeId);
+    const lies: Record<string, number> = {
+      SENSITIVE: pkcs11.CKA_SENSITIVE,
+      EXTRACTABLE: pkcs11.CKA_EXTRACTABLE,
+      ALWAYS_SENSITIVE: pkcs11.CKA_ALWAYS_SENSITIVE,
+      NEVER_EXTRACTABLE: pkcs11.CKA_NEVER_EXTRACTABLE,
+      LOCAL: pkcs11.CKA_LOCAL,
+      MODIFIABLE: pkcs11.CKA_MODIFIABLE,
+      COPYABLE: 0x171,
+      PRIVATE: pkcs11.CKA_PRIVATE,
+      TOKEN: pkcs11.CKA_TOKEN,
+      WRAP: pkcs11.CKA_WRAP,
+      DERIVE: pkcs11.CKA_DERIVE,
+      ALLOWED_MECHANISMS: pkcs11.CKA_ALLOWED_MECHANISMS,
+    };
+    const before = await hsm.listObjects();
+    for (const [name, argument] of Object.entries(lies)) {
+      tier.inject({ times: 'always', fault: 'lie', call: 'C_GetAttributeValue', argument });
+      expect(await outcomeOf(hsm.generateKey(newMaterial())), name).to.equal('unsupported');
+    }
+    tier.inject();
+    expect(await hsm.listObjects()).to.have.deep.members(before);
+    const material = newMaterial();
+    await hsm.generateKey(material);
+    expect(await roundTrip(hsm, material)).to.equal('ok');
+  });
+
+  it('leaves one object at most where the token makes it and says that it failed, and that one can be destroyed', async () => {
+    await hsm.claim(storeId);
+    const before = await hsm.listObjects();
+    for (const [name, argument] of Object.entries({
+      deviceMemory: 0x31,
+      generalError: 0x05,
+      deviceError: 0x30,
+    })) {
+      const material = newMaterial();
+      tier.inject({ times: 'always', fault: 'error', call: 'C_GenerateKey', argument });
+      expect(await outcomeOf(hsm.generateKey(material)), name).to.not.equal('ok');
+      tier.inject();
+      await back();
+      const left = (await hsm.listObjects()).filter(({ id }) => id === material.materialId);
+      expect(left, name).to.have.length.at.most(1);
+      expect(await hsm.destroyKey(material), name).to.equal(left.length === 1);
+      expect(await hsm.listObjects()).to.have.deep.members(before);
+    }
+  });
+
+  it('is there or not, and can be made anew, after a crash in its making', async () => {
+    await hsm.claim(storeId);
+    for (const call of ['C_GenerateKey', 'C_GetAttributeValue']) {
+      const material = newMaterial();
+      tier.inject({ times: 'once', fault: 'crash', call });
+      expect(['unavailable', 'timeout']).to.include(await outcomeOf(hsm.generateKey(material)));
+      await back();
+      const made = (await hsm.listObjects()).filter(({ id }) => id === material.materialId);
+      expect(await hsm.destroyKey(material)).to.equal(made.length === 1);
+      await hsm.generateKey(material);
+      expect(await roundTrip(hsm, material)).to.equal('ok');
+    }
+    expect(tier.struck()).to.equal(2);
+  });
+
+  for (const calls of [0, 1, 2]) {
+    it(`of Coffer's own three, lost in a crash after ${calls} of them, lets the token be claimed again`, async () => {
+      tier.inject({ times: 'once', fault: 'crash', call: 'C_GenerateKey', argument: calls });
+      expect(['unavailable', 'timeout']).to.include(await outcomeOf(hsm.claim(storeId)));
+      await back();
+      expect(tier.struck()).to.equal(1);
+      expect((await hsm.identity()).storeId).to.equal(undefined);
+      await hsm.claim(storeId);
+      expect((await hsm.identity()).storeId).to.equal(storeId);
+      const kinds = (await hsm.listObjects()).map(({ kind }) => kind);
+      expect(kinds).to.have.members(['canary', 'trail', 'sealing']);
+      expect(await outcomeOf(hsm.trailMac(Buffer.from('data')))).to.equal('ok');
+      expect(await outcomeOf(hsm.createAccessKeySecret(Buffer.from('aad')))).to.equal('ok');
+    });
+  }
+});
