@@ -1,11 +1,14 @@
 /** One host as the supervisor sees it: started, listened to, ended, started again. */
 import { type ChildProcess, spawn } from 'node:child_process';
-import { Readable } from 'node:stream';
+import { Socket } from 'node:net';
 import { fileURLToPath } from 'node:url';
 import type { Logger } from 'pino';
 import { encodeStart, fatalExitCode, type HostMessage, type Start, type StartOptions } from './start.ts';
+import type { Turns } from './turn.ts';
 
 const program = fileURLToPath(new URL('./host/main.ts', import.meta.url));
+/** A host that crashes must leave no image of its memory, which holds the PIN. */
+const withoutCore = 'ulimit -c 0; exec "$0" "$@"';
 /** After each death in a row a longer pause. */
 const pauseMilliseconds = [0, 250, 500, 1_000, 2_000, 4_000, 8_000, 10_000];
 /** A host that lived this long died of something new. */
@@ -22,6 +25,7 @@ export interface HostOptions {
   readonly log: Logger;
   /** What a start needs, made anew for each: its secrets are zeroed once they are handed over. */
   readonly start: (restarts: number) => Omit<Start, 'options'> & { readonly options: StartOptions };
+  readonly turns: Turns<Host>;
   readonly onReady: () => void;
   /** The tier must end. */
   readonly onFatal: (message: string) => void;
@@ -30,6 +34,7 @@ export interface HostOptions {
 export class Host {
   readonly #options: HostOptions;
   #child: ChildProcess | undefined;
+  #pipe: Socket | undefined;
   #restarts = -1;
   #deaths = 0;
   #startedAt = 0;
@@ -61,7 +66,7 @@ export class Host {
       this.#again();
       return;
     }
-    const child = spawn(process.execPath, [program], {
+    const child = spawn('/bin/sh', ['-c', withoutCore, process.execPath, program], {
       env: { ...process.env, ...environment },
       stdio: ['pipe', 'ignore', 'inherit', 'pipe'],
     });
@@ -75,7 +80,7 @@ export class Host {
     child.stdin?.on('error', () => {});
     child.stdin?.write(bytes, () => bytes.fill(0));
     const pipe = child.stdio[3];
-    if (pipe instanceof Readable) this.#listen(pipe);
+    if (pipe instanceof Socket) this.#listen(pipe);
     child.once('error', (error) => {
       log.error({ host: index, err: error }, "a host can't be started");
       if (child.pid === undefined) this.#died(`can't be started: ${error.message}`);
@@ -84,6 +89,7 @@ export class Host {
     child.once('close', (code, signal) => {
       if (this.#child !== child) return;
       if (code === fatalExitCode) {
+        // The turn isn't given on: the next would only try the same PIN.
         this.#child = undefined;
         this.#ended();
         if (!this.#ending) this.#options.onFatal(this.#fatal ?? "a host refused to start and didn't say why");
@@ -124,12 +130,15 @@ export class Host {
     return new Promise((resolve) => {
       this.#ended = resolve;
       child.kill('SIGTERM');
+      // It may be waiting for its turn.
+      this.#pipe?.end();
       setTimeout(() => child.kill('SIGKILL'), 1_000).unref();
     });
   }
 
   #died(how: string): void {
     this.#child = undefined;
+    this.#options.turns.release(this);
     this.#ended();
     if (this.#ending) return;
     const lived = performance.now() - this.#startedAt;
@@ -147,7 +156,8 @@ export class Host {
     else this.#pause = setTimeout(() => this.start(), pause);
   }
 
-  #listen(pipe: Readable): void {
+  #listen(pipe: Socket): void {
+    this.#pipe = pipe;
     let rest = '';
     pipe.setEncoding('utf8');
     pipe.on('error', () => {});
@@ -170,6 +180,12 @@ export class Host {
           { host: index, milliseconds: message.milliseconds },
           'a call is past its deadline: its host ends',
         );
+        return;
+      case 'login':
+        this.#options.turns.take(this, () => this.#pipe?.write('.'));
+        return;
+      case 'logged-in':
+        this.#options.turns.release(this);
         return;
       case 'ready':
         log.info({ host: index, process: this.#child?.pid, restarts: this.#restarts }, 'a host serves');

@@ -27,6 +27,10 @@ export type HostMessage =
   | { readonly type: 'heartbeat' }
   /** The watchdog ends the host after so long in one call. */
   | { readonly type: 'deadline'; readonly milliseconds: number }
+  /** The host waits for its turn to log in: one byte down the same pipe. */
+  | { readonly type: 'login' }
+  /** Its turn is over, and the PIN was right. */
+  | { readonly type: 'logged-in' }
   /** The host listens. */
   | { readonly type: 'ready' }
   /** The host ends, and starting it again does harm or no good. */

@@ -16,6 +16,7 @@ import {
 } from './folder.ts';
 import { Host } from './host.ts';
 import { pinSource } from './pin.ts';
+import { Turns } from './turn.ts';
 
 const checkMilliseconds = 500;
 
@@ -55,10 +56,12 @@ export async function startSupervisor(config: TokenConfig, log: Logger): Promise
 
   const serving = new Set<number>();
   const hosts: Host[] = [];
+  const turns = new Turns<Host>();
   let ended: Promise<void> | undefined;
   const stop = () => {
     ended ??= (async () => {
       clearInterval(timer);
+      turns.close();
       await Promise.all(hosts.map((host) => host.end()));
       attachSecret.fill(0);
       await new Promise((resolve) => lock.close(resolve));
@@ -79,6 +82,7 @@ export async function startSupervisor(config: TokenConfig, log: Logger): Promise
       environment: config.environment,
       deadlineMilliseconds: config.deadlineMilliseconds,
       log,
+      turns,
       start: (restarts) => ({
         options: startOptions(config, access, index, restarts),
         pin: readPin(),

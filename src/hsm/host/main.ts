@@ -2,7 +2,7 @@
  * The token host: a process that loads the PKCS#11 library, logs in and answers its clients. It calls the
  * library synchronously alone, one call at a time, and does nothing but cryptography.
  */
-import { writeSync } from 'node:fs';
+import { readSync, writeSync } from 'node:fs';
 import {
   decodeStart,
   fatalExitCode,
@@ -13,12 +13,14 @@ import {
 } from '../start.ts';
 import { Deadline } from './deadline.ts';
 import { OpenError } from './failure.ts';
-import { TokenModule } from './module.ts';
+import { TokenModule, type Turn } from './module.ts';
 import { Performer } from './perform.ts';
 import { serve } from './serve.ts';
 import { Token } from './token.ts';
 
 const healthMilliseconds = 2_000;
+/** Opening is several calls. */
+const openFactor = 2;
 const retryMilliseconds = [50, 100, 250, 500, 1_000];
 
 function tell(message: HostMessage): void {
@@ -73,7 +75,7 @@ function keepOpen({ options, pin }: Start, deadline: Deadline): Token {
   };
   let opened = false;
   const open = () => {
-    deadline.begin(2);
+    deadline.begin(openFactor);
     try {
       token.open();
       opened = true;
@@ -86,8 +88,8 @@ function keepOpen({ options, pin }: Start, deadline: Deadline): Token {
     }
   };
 
-  deadline.begin(2);
-  const token = new Token(loadModule(options), pin, (problem, cause) => {
+  deadline.begin(openFactor);
+  const token = new Token(loadModule(options, deadline), pin, (problem, cause) => {
     if (cause !== undefined) return failed(cause);
     tell({ type: 'log', level: 'error', message: `the token is lost: ${problem}` });
     retry();
@@ -102,10 +104,25 @@ function keepOpen({ options, pin }: Start, deadline: Deadline): Token {
   return token;
 }
 
+/** Asks the supervisor, and blocks: nothing else goes on in this process meanwhile. */
+function turnOf(deadline: Deadline): Turn {
+  const granted = Buffer.alloc(1);
+  return {
+    take() {
+      // The others' logins aren't this host's delay.
+      deadline.end();
+      tell({ type: 'login' });
+      if (readSync(hostPipe, granted) === 0) process.exit(0);
+      deadline.begin(openFactor);
+    },
+    release: () => tell({ type: 'logged-in' }),
+  };
+}
+
 /** A library that can't be loaded now can't be loaded later by the same process. */
-function loadModule(options: StartOptions): TokenModule {
+function loadModule(options: StartOptions, deadline: Deadline): TokenModule {
   try {
-    return new TokenModule(options);
+    return new TokenModule(options, turnOf(deadline));
   } catch (error) {
     fatal(error instanceof Error ? error.message : String(error));
   }
@@ -121,4 +138,9 @@ const token = keepOpen(start, deadline);
 const performer = new Performer(token, start.options.restarts);
 await serve({ options: start.options, attachSecret: start.attachSecret, performer, deadline });
 tell({ type: 'ready' });
-process.on('SIGTERM', () => process.exit(0));
+process.on('SIGTERM', () => {
+  // A network HSM keeps the sessions of a client that didn't say goodbye.
+  deadline.begin();
+  token.close();
+  process.exit(0);
+});

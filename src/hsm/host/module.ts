@@ -14,15 +14,25 @@ export interface ModuleConfig {
 const tokenInitialized = 0x400;
 const readWrite = pkcs11.CKF_RW_SESSION | pkcs11.CKF_SERIAL_SESSION;
 
+/** Logging in is one host's turn at a time. */
+export interface Turn {
+  /** Returns when it is this host's. */
+  take(): void;
+  /** Gives it on: not after a refused PIN. */
+  release(): void;
+}
+
 export class TokenModule {
   readonly lib: pkcs11.PKCS11;
   readonly #module: graphene.Module;
   readonly #config: ModuleConfig;
+  readonly #turn: Turn;
   #initialised = false;
 
   /** @throws OpenError where the library can't be loaded */
-  constructor(config: ModuleConfig) {
+  constructor(config: ModuleConfig, turn: Turn) {
     this.#config = config;
+    this.#turn = turn;
     this.lib = new pkcs11.PKCS11();
     try {
       this.lib.load(config.module);
@@ -68,14 +78,17 @@ export class TokenModule {
   login(slot: graphene.Slot, pin: Buffer): graphene.Session {
     try {
       const session = openSession(slot);
+      this.#turn.take();
       try {
         session.login(pin.toString('utf8'), graphene.UserType.USER);
       } catch (error) {
         if (ckrOf(error) !== userAlreadyLoggedIn) throw error;
       }
+      this.#turn.release();
       return session;
     } catch (cause) {
-      if (ckrClass(cause) === 'pin') {
+      if (ckrClass(cause) !== 'pin') this.#turn.release();
+      else {
         throw new OpenError(
           'refused',
           `the token refuses the PIN: ${ckrText(cause)}; it was tried once and won't be again: correct the PIN file, ` +

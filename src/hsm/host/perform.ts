@@ -142,12 +142,15 @@ export class Performer {
         return;
       }
       case 'claim':
-        // A copy: the view into the frame is zeroed, and the template may outlive it.
-        claim(this.#token, Buffer.from(request.storeId));
+        this.#token.run(() => claim(this.#token, Buffer.from(request.storeId)));
         writer.begin(okCode, id, 0);
         return;
       case 'identity':
-        this.#json(identity(this.#token), id, writer);
+        this.#json(
+          this.#token.run(() => identity(this.#token)),
+          id,
+          writer,
+        );
         return;
       case 'listObjects':
         this.#json(
@@ -212,9 +215,12 @@ export class Performer {
       throw new Failure('internal', `the token has an object with the id of \`${label}\` already`);
     }
     try {
-      token.run(() => generate(token.grapheneSession, 'cipher', label, id, token.quirk));
+      token.run(() => {
+        // Where this is tried once more: what the first try may have left.
+        for (const leftover of find(token.grapheneSession, { id, token: true })) destroy(leftover);
+        generate(token.grapheneSession, 'cipher', label, id, token.quirk);
+      });
     } catch (error) {
-      // What the failed call may have left.
       if (token.problem === undefined) this.#destroyKey(material);
       throw error;
     }

@@ -1,13 +1,13 @@
 /** The token as a host sees it: open or lost, its sessions, its canary, its keys' handles. */
-import { randomFillSync } from 'node:crypto';
 import type graphene from 'graphene-pk11';
-import pkcs11 from 'pkcs11js';
+import type pkcs11 from 'pkcs11js';
 import type { TokenObject } from '../../keys/hsm.ts';
+import { Canary, type FoundCanary } from './canary.ts';
 import { ckrClass, ckrOf, ckrText } from './ckr.ts';
 import { Failure, OpenError } from './failure.ts';
 import { Gcm } from './gcm.ts';
 import { openSession, type TokenModule } from './module.ts';
-import { attribute, canaryLabel, findKeys, labelOf, list, materialLabel } from './object.ts';
+import { findKeys, labelOf, list, materialLabel } from './object.ts';
 import { probe } from './probe.ts';
 import { type Quirk, quirkOf } from './quirk.ts';
 
@@ -19,22 +19,14 @@ interface Epoch {
   readonly keeper: graphene.Session;
   readonly quirk: Quirk;
   session: graphene.Session;
-  canary: { readonly key: graphene.SessionObject; readonly storeId: string } | undefined;
+  canary: FoundCanary | undefined;
   /** Handles by key id and material id (32 bytes as latin1), or by label. */
   readonly handles: Map<string, Buffer>;
-}
-
-/** A ciphertext that the canary's key must decrypt, made when the canary was first seen. */
-interface KnownAnswer {
-  readonly storeId: string;
-  readonly iv: Buffer;
-  readonly ciphertext: Buffer;
 }
 
 /** The token is gone; `cause` is set where opening it again was tried already. */
 export type OnLost = (problem: string, cause: unknown) => void;
 
-const knownPlaintext = Buffer.from('coffer known answer');
 const tokenInitialized = 0x400;
 
 export class Token {
@@ -42,9 +34,9 @@ export class Token {
   readonly #module: TokenModule;
   readonly #pin: Buffer;
   readonly #onLost: OnLost;
+  readonly #canary: Canary;
   #epoch: Epoch | undefined;
   #problem: string | undefined = 'the token is not open yet';
-  #knownAnswer: KnownAnswer | undefined;
   #proved = false;
   #reopenedAt = Number.NEGATIVE_INFINITY;
   #findDueAt = 0;
@@ -55,6 +47,7 @@ export class Token {
     this.#pin = pin;
     this.#onLost = onLost;
     this.gcm = new Gcm(module.lib);
+    this.#canary = new Canary(this.gcm);
   }
 
   /** What is wrong; `undefined` while the token serves. */
@@ -92,7 +85,7 @@ export class Token {
   /** 32 hex digits; `undefined` where the token has no canary, or only half of one. */
   get storeId(): string | undefined {
     const epoch = this.#open;
-    if (epoch.canary === undefined) this.#findCanary(epoch);
+    epoch.canary ??= this.#canary.find(epoch.session);
     return epoch.canary?.storeId;
   }
 
@@ -108,8 +101,9 @@ export class Token {
       if (!this.#proved) probe(this.lib, session, this.gcm, quirk);
       this.#proved = true;
       const epoch: Epoch = { slot, info, keeper, quirk, session, canary: undefined, handles: new Map() };
-      this.#findCanary(epoch);
-      if (this.#knownAnswer !== undefined && epoch.canary === undefined) {
+      const hadCanary = this.#canary.seen;
+      epoch.canary = this.#canary.find(session);
+      if (hadCanary && epoch.canary === undefined) {
         throw new OpenError('absent', 'the token is there, but its canary is not');
       }
       this.#epoch = epoch;
@@ -147,9 +141,15 @@ export class Token {
       } catch (error) {
         if (error instanceof Failure) throw error;
         this.#judge(error, decrypting);
+        if (failures === 0) continue;
         // A new session wasn't enough: the login may be gone with the others.
-        if (failures === 1) this.reopen();
-        if (failures === 2) throw this.lose(`the token fails again and again: ${ckrText(error)}`);
+        if (failures === 1 && (this.#mayReopen() || this.#trouble(this.#open) !== undefined)) this.reopen();
+        else {
+          // Where the token is well, it is this one object or call that isn't.
+          this.#renewSession();
+          this.assertHealthy();
+          throw new Failure('internal', ckrText(error));
+        }
       }
     }
   }
@@ -256,15 +256,18 @@ export class Token {
    * @throws Failure `unavailable`
    */
   reopenIfAbsent(): void {
-    const now = performance.now();
-    if (now - this.#reopenedAt < reopenMilliseconds) {
-      this.assertHealthy();
-      return;
-    }
-    this.#reopenedAt = now;
-    this.reopen();
+    if (this.#mayReopen() || this.#trouble(this.#open) !== undefined) this.reopen();
   }
 
+  /** Initialising costs every cached handle: what one caller asks for must not do it again and again. */
+  #mayReopen(): boolean {
+    const now = performance.now();
+    if (now - this.#reopenedAt < reopenMilliseconds) return false;
+    this.#reopenedAt = now;
+    return true;
+  }
+
+  /** @throws Failure `unavailable` */
   reopen(): void {
     try {
       this.open();
@@ -277,13 +280,7 @@ export class Token {
 
   /** Asks the token's truth, and gives the token up where it isn't well. @throws Failure `unavailable` */
   assertHealthy(): void {
-    const epoch = this.#open;
-    let problem: string | undefined;
-    try {
-      problem = this.#check(epoch, true);
-    } catch (error) {
-      problem = error instanceof Failure ? error.message : ckrText(error);
-    }
+    const problem = this.#trouble(this.#open);
     if (problem !== undefined) throw this.lose(problem);
   }
 
@@ -293,15 +290,19 @@ export class Token {
     if (epoch === undefined) return;
     const started = performance.now();
     const searching = started >= this.#findDueAt;
-    let problem: string | undefined;
-    try {
-      problem = this.#check(epoch, searching);
-    } catch (error) {
-      problem = error instanceof Failure ? error.message : ckrText(error);
-    }
+    const problem = this.#trouble(epoch, searching);
     // Finding takes SoftHSM 17 µs for each object in the token: spend a hundredth of the time on it at most.
     if (searching) this.#findDueAt = started + 100 * (performance.now() - started);
     if (problem !== undefined) this.lose(problem);
+  }
+
+  /** @returns what is wrong; `undefined` where the token is well */
+  #trouble(epoch: Epoch, searching = true): string | undefined {
+    try {
+      return this.#check(epoch, searching);
+    } catch (error) {
+      return error instanceof Failure ? error.message : ckrText(error);
+    }
   }
 
   /** @returns what is wrong @throws whatever the module does */
@@ -311,59 +312,13 @@ export class Token {
     if ((flags & tokenInitialized) === 0) return 'the token is no longer initialised';
     if (serialNumber !== epoch.info.serialNumber) return 'another token is in the slot';
     if (epoch.canary === undefined) {
-      if (searching) this.#findCanary(epoch);
+      if (searching) epoch.canary = this.#canary.find(epoch.session);
       return undefined;
     }
-    if (searching && findKeys(epoch.session, { label: canaryLabel }).length === 0) {
-      return 'the token shows no canary any more';
-    }
-    return this.#answersKnown(epoch, epoch.canary.key) ? undefined : 'the known-answer decrypt fails';
-  }
-
-  /** @throws Failure where there are several, OpenError where it is another store's than before */
-  #findCanary(epoch: Epoch): void {
-    const [key, second] = findKeys(epoch.session, { label: canaryLabel });
-    if (key === undefined) return;
-    if (second !== undefined) throw new OpenError('refused', 'the token has more than one canary');
-    const storeId = attribute(key, pkcs11.CKA_ID).toString('hex');
-    if (this.#knownAnswer === undefined) {
-      const answer = this.#makeKnownAnswer(epoch, key, storeId);
-      // Half a canary, of a claim that was interrupted: claiming again replaces it.
-      if (answer === undefined) return;
-      this.#knownAnswer = answer;
-    } else if (this.#knownAnswer.storeId !== storeId || !this.#answersKnown(epoch, key)) {
-      throw new OpenError('absent', 'the token in the slot belongs to another store than before');
-    }
-    epoch.canary = { key, storeId };
-  }
-
-  #makeKnownAnswer(epoch: Epoch, key: graphene.SessionObject, storeId: string): KnownAnswer | undefined {
-    const ciphertext = Buffer.alloc(knownPlaintext.length + 16);
-    const iv = randomFillSync(Buffer.alloc(12));
-    iv.copy(this.gcm.iv);
-    try {
-      this.gcm.encrypt(epoch.session.handle, key.handle, knownPlaintext, knownPlaintext, ciphertext);
-    } catch (error) {
-      const type = ckrClass(error);
-      if (type === 'lost' || type === 'session' || type === 'busy') throw error;
-      return undefined;
-    }
-    return { storeId, iv, ciphertext };
-  }
-
-  #answersKnown(epoch: Epoch, key: graphene.SessionObject): boolean {
-    const answer = this.#knownAnswer;
-    if (answer === undefined) return true;
-    const plaintext = Buffer.alloc(answer.ciphertext.length);
-    answer.iv.copy(this.gcm.iv);
-    const length = this.gcm.decrypt(
-      epoch.session.handle,
-      key.handle,
-      knownPlaintext,
-      answer.ciphertext,
-      plaintext,
-    );
-    return plaintext.subarray(0, length).equals(knownPlaintext);
+    if (searching && !this.#canary.shows(epoch.session)) return 'the token shows no canary any more';
+    return this.#canary.answers(epoch.session, epoch.canary.key)
+      ? undefined
+      : 'the known-answer decrypt fails';
   }
 
   list(): TokenObject[] {
