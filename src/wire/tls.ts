@@ -1,3 +1,4 @@
+import { createPrivateKey, X509Certificate } from 'node:crypto';
 import { readFileSync } from 'node:fs';
 import type { ServerOptions } from 'node:https';
 import { createSecureContext } from 'node:tls';
@@ -36,21 +37,28 @@ export function readTls({ certificateFile, keyFile }: TlsFiles): ServerOptions {
       });
     }
   };
+  const cert = read(certificateFile, 'certificate');
+  const key = read(keyFile, 'key');
   const options: ServerOptions = {
-    cert: read(certificateFile, 'certificate'),
-    key: read(keyFile, 'key'),
+    cert,
+    key,
     minVersion: 'TLSv1.2',
     maxVersion: 'TLSv1.3',
     ciphers,
     honorCipherOrder: true,
   };
+  let pair: boolean;
   try {
     createSecureContext(options);
+    // OpenSSL takes a key of another kind than the certificate's without a word, and then no handshake succeeds.
+    pair = new X509Certificate(cert).checkPrivateKey(createPrivateKey(key));
   } catch (cause) {
-    throw new Error(
-      `the certificate \`${certificateFile}\` and the key \`${keyFile}\` don't make a pair: give both in PEM`,
-      { cause },
-    );
+    throw new Error(unusable({ certificateFile, keyFile }), { cause });
   }
+  if (!pair) throw new Error(unusable({ certificateFile, keyFile }));
   return options;
+}
+
+function unusable({ certificateFile, keyFile }: TlsFiles): string {
+  return `the certificate \`${certificateFile}\` and the key \`${keyFile}\` don't make a pair: give both in PEM`;
 }
