@@ -185,7 +185,7 @@ export class Connection {
           const chunk = Buffer.from(buffer.buffer, buffer.byteOffset, size);
           const next = onBytes(chunk);
           chunk.fill(0);
-          if (next === undefined) socket.destroy();
+          if (next === undefined) this.#refuse(socket);
           else onBytes = next;
           return true;
         },
@@ -252,6 +252,13 @@ export class Connection {
     }
     this.stalled = false;
     return pending.answer(code, buffer, start, end);
+  }
+
+  /** What arrived isn't what a host sends: nothing more goes to it. */
+  #refuse(socket: Socket): void {
+    if (this.#attached) this.#options.onProblem(`host ${this.#options.index} sent what is no answer`);
+    this.#attached = false;
+    socket.destroy();
   }
 
   #lost(): void {
