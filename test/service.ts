@@ -303,7 +303,9 @@ async function prepare(folder: string, options: ServiceOptions): Promise<Service
     async remove() {
       for (const client of clients) client.destroy();
       await kill9();
-      rmSync(folder, { recursive: true, force: true });
+      // To look at what a failed test has left.
+      if (process.env.COFFER_KEEP !== undefined) console.error(`kept ${folder}`);
+      else rmSync(folder, { recursive: true, force: true });
     },
   };
 }
