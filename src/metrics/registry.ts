@@ -32,9 +32,34 @@ export interface Metrics {
   snapshot(): Promise<MetricsSnapshot>;
 }
 
+/**
+ * Gathers what is observed and hands it on in one go: prom-client's bookkeeping, a few microseconds when it comes
+ * between two requests, is a tenth of that in a loop.
+ */
+class Gathered {
+  readonly #values = new Float64Array(128);
+  readonly #target: Histogram.Internal<string> | Histogram;
+  #length = 0;
+
+  constructor(target: Histogram.Internal<string> | Histogram) {
+    this.#target = target;
+  }
+
+  add(value: number): void {
+    this.#values[this.#length++] = value;
+    if (this.#length === this.#values.length) this.flush();
+  }
+
+  flush(): void {
+    for (let i = 0; i < this.#length; i++) this.#target.observe(this.#values[i] ?? 0);
+    this.#length = 0;
+  }
+}
+
 interface OperationMetrics {
-  readonly latency: Histogram.Internal<'operation'>;
-  readonly answers: Map<string, Counter.Internal>;
+  readonly latency: Gathered;
+  /** Answers by error code that the counter doesn't have yet. */
+  readonly answers: Map<string, number>;
 }
 
 /** @param operations every name that may stand in a label: what a caller sends must not make new series */
@@ -49,7 +74,9 @@ export function createMetrics(operations: Iterable<string>): Metrics {
     registers,
   });
   const unauthenticated = new Counter({ ...names.unauthenticated, labelNames: ['error'], registers });
-  const tokenSeconds = new Histogram({ ...names.tokenSeconds, buckets: latencyBuckets, registers });
+  const tokenSeconds = new Gathered(
+    new Histogram({ ...names.tokenSeconds, buckets: latencyBuckets, registers }),
+  );
   // Every worker tells what the one supervisor counts: the highest is the newest.
   const hostRestarts = new Gauge({
     ...names.hostRestarts,
@@ -63,27 +90,21 @@ export function createMetrics(operations: Iterable<string>): Metrics {
   const trailFlushRecords = new Histogram({ ...names.trailFlushRecords, buckets: groupBuckets, registers });
 
   const forOperation = (operation: string): OperationMetrics => ({
-    latency: requestSeconds.labels(operation),
-    answers: new Map([['none', requests.labels(operation, 'none')]]),
+    latency: new Gathered(requestSeconds.labels(operation)),
+    answers: new Map(),
   });
   const unknown = forOperation('unknown');
-  const known = new Map<string, OperationMetrics>();
+  const known = new Map<string, OperationMetrics>([['unknown', unknown]]);
   for (const operation of operations) known.set(operation, forOperation(operation));
 
   return {
     request(operation, error, seconds) {
-      const name = operation !== undefined && known.has(operation) ? operation : 'unknown';
-      const { latency, answers } = known.get(name) ?? unknown;
-      latency.observe(seconds);
-      let counter = answers.get(error);
-      if (counter === undefined) {
-        counter = requests.labels(name, error);
-        answers.set(error, counter);
-      }
-      counter.inc();
+      const { latency, answers } = known.get(operation ?? 'unknown') ?? unknown;
+      latency.add(seconds);
+      answers.set(error, (answers.get(error) ?? 0) + 1);
     },
     unauthenticated: (error) => unauthenticated.inc({ error }),
-    tokenCall: (seconds) => tokenSeconds.observe(seconds),
+    tokenCall: (seconds) => tokenSeconds.add(seconds),
     hostRestarts: (host, restarts) => hostRestarts.set({ host: String(host) }, restarts),
     missingObject: () => missingObjects.inc(),
     trailFlush(outcome, records, seconds) {
@@ -91,7 +112,15 @@ export function createMetrics(operations: Iterable<string>): Metrics {
       trailFlushRecords.observe(records);
       trailFlushSeconds.observe(seconds);
     },
-    snapshot: () => registry.getMetricsAsJSON(),
+    snapshot() {
+      tokenSeconds.flush();
+      for (const [operation, { latency, answers }] of known) {
+        latency.flush();
+        for (const [error, count] of answers) requests.inc({ operation, error }, count);
+        answers.clear();
+      }
+      return registry.getMetricsAsJSON();
+    },
   };
 }
 

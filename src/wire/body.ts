@@ -20,14 +20,15 @@ const tolerated = 16;
  * @throws KmsError RequestEntityTooLargeException, RequestTimeoutException; Aborted
  */
 export async function readBody(request: IncomingMessage, limits: BodyLimits): Promise<Buffer> {
-  // A small body comes in the packet that brought the headers, and the parser is through with it before the next
-  // microtask: then there is nothing to listen for and no deadline to set, which a busy service notices.
+  // A small body comes in the packet that brought the headers, and is there before the next microtask: then there
+  // is nothing to listen for and no deadline to set, which a busy service notices.
   await undefined;
-  if (!request.complete) return receive(request, limits);
+  const length = Number(request.headers['content-length']);
+  if (length !== request.readableLength || length > limits.bytes) return receive(request, limits);
   const body: unknown = request.read();
-  if (!Buffer.isBuffer(body)) return Buffer.alloc(0);
-  if (body.length > limits.bytes) throw tooLarge(limits);
-  return body;
+  // To its end, which the connection's next request waits for.
+  request.resume();
+  return Buffer.isBuffer(body) ? body : Buffer.alloc(0);
 }
 
 function tooLarge({ bytes }: BodyLimits): KmsError {

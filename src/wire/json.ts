@@ -27,12 +27,12 @@ export function parseBody(body: Buffer): Record<string, unknown> {
   } catch {
     throw refuse('The request body is not valid JSON.');
   }
-  if (text.includes('\\')) value = new EscapedReader(text).read();
+  const escaped = text.includes('\\');
+  if (escaped) value = new EscapedReader(text).read();
   if (!isObject(value)) throw refuse('The request body is not a JSON object.');
-  // JSON.parse keeps the last of repeated members: then there are more colons than members. The reader of escapes
-  // has refused them itself.
-  const members = countMembers(value, 0);
-  if (!text.includes('\\') && members !== countColons(text)) throw repeated();
+  // JSON.parse keeps the last of repeated members: then there are more colons than members. Lone surrogates need
+  // no look where nothing is escaped: UTF-8 has none.
+  if (!escaped && countMembers(value, 0) !== countColons(text)) throw repeated();
   return value;
 }
 
@@ -40,26 +40,24 @@ function isObject(value: unknown): value is Record<string, unknown> {
   return typeof value === 'object' && value !== null && !Array.isArray(value);
 }
 
-function countMembers(value: object, depth: number): number {
+function countMembers(value: Record<string, unknown> | unknown[], depth: number): number {
   if (depth === deepest) throw tooDeep();
   let members = 0;
   if (Array.isArray(value)) {
-    for (const item of value) members += checkValue(item, depth);
+    for (const item of value) if (isNested(item)) members += countMembers(item, depth + 1);
     return members;
   }
-  for (const [name, member] of Object.entries(value)) {
-    if (name === '__proto__' || !name.isWellFormed()) throw badName();
-    members += 1 + checkValue(member, depth);
+  for (const name of Object.keys(value)) {
+    if (name === '__proto__') throw badName();
+    members++;
+    const member = value[name];
+    if (isNested(member)) members += countMembers(member, depth + 1);
   }
   return members;
 }
 
-function checkValue(value: unknown, depth: number): number {
-  if (typeof value === 'string') {
-    if (!value.isWellFormed()) throw refuse('The request body has a string that is not well-formed Unicode.');
-    return 0;
-  }
-  return typeof value === 'object' && value !== null ? countMembers(value, depth + 1) : 0;
+function isNested(value: unknown): value is Record<string, unknown> | unknown[] {
+  return typeof value === 'object' && value !== null;
 }
 
 /** Counts the colons outside strings in valid JSON without escapes: one for each member. */
@@ -74,7 +72,7 @@ function countColons(text: string): number {
 }
 
 /**
- * Takes JSON that is known to be valid apart and has JSON.parse read its strings one by one. JSON.parse of V8 from
+ * Takes JSON that is known to be valid apart, as strictly, and has JSON.parse read its strings one by one. JSON.parse of V8 from
  * 12.8 on can read a member's escaped name as another (`\u0062` as `\`) once any object with a backslash in a name
  * has been seen (nodejs/node#63785): one caller could then change what encryption context another's request has.
  */
@@ -143,7 +141,9 @@ class EscapedReader {
       if (this.#text.charCodeAt(this.#at) === 0x5c) this.#at++;
     }
     this.#at++;
-    return String(JSON.parse(this.#text.slice(from, this.#at)));
+    const text = String(JSON.parse(this.#text.slice(from, this.#at)));
+    if (!text.isWellFormed()) throw refuse('The request body has a string that is not well-formed Unicode.');
+    return text;
   }
 
   #literal(): unknown {
