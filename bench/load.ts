@@ -31,7 +31,10 @@ const lua = (text: string) => `"${text.replaceAll('\\', '\\\\').replaceAll('"', 
 
 /** The request as wrk wants it: made once, so that wrk does no work of its own for each. */
 function script({ body, headers }: SignedRequest): string {
-  const lines = Object.entries(headers).map(([name, value]) => `wrk.headers[${lua(name)}] = ${lua(value)}`);
+  const lines = Object.entries(headers)
+    // wrk sends a Host of its own, the same
+    .filter(([name]) => name !== 'host')
+    .map(([name, value]) => `wrk.headers[${lua(name)}] = ${lua(value)}`);
   return `wrk.method = "POST"
 wrk.body = ${lua(body)}
 ${lines.join('\n')}
