@@ -48,7 +48,7 @@ describe('a socket of a host, before attaching,', () => {
         await wire.closed;
         expect(wire.received).to.have.length(0);
       }),
-      { numRuns: runs },
+      { numRuns: runs, endOnFailure: true },
     );
   });
 

@@ -131,7 +131,7 @@ describe('a socket of a host, once attached,', () => {
         }
         wire.socket.destroy();
       }),
-      { numRuns: runs },
+      { numRuns: runs, endOnFailure: true },
     );
   });
 
@@ -142,7 +142,7 @@ describe('a socket of a host, once attached,', () => {
         wire.socket.end(bytes);
         await wire.closed;
       }),
-      { numRuns: runs },
+      { numRuns: runs, endOnFailure: true },
     );
   });
 

@@ -12,6 +12,8 @@ export class Wire {
 
   constructor(path: string) {
     this.socket = connect(path);
+    // A test that fails leaves it open: the test run must end all the same.
+    this.socket.unref();
     this.socket.on('error', () => undefined);
     this.socket.on('data', (chunk: Buffer) => {
       this.received = Buffer.concat([this.received, chunk]);
