@@ -36,6 +36,9 @@ const tokenSchema = z
   })
   .refine((token) => (token.pinFile === undefined) !== (token.pinDescriptor === undefined), {
     message: 'give the PIN by `pinFile` or by `pinDescriptor`, one of the two',
+  })
+  .refine((token) => !(token.start && token.pinDescriptor !== undefined), {
+    message: '`pinDescriptor` is for `coffer token`: with `start` give a `pinFile`',
   });
 
 const schema = z.strictObject({

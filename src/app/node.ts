@@ -45,15 +45,19 @@ export class Node implements ChangeWriter {
   #nextScrape = 1;
   #leases: NodeJS.Timeout | undefined;
   #closing = false;
+  #port = 0;
 
   constructor(parts: NodeParts) {
     this.#parts = parts;
     cluster.on('message', (worker, message: WorkerMessage) => this.#hear(worker, message));
   }
 
-  /** Starts the workers. @returns the URL they serve on, when all do */
-  async start(workers: number): Promise<string> {
-    cluster.schedulingPolicy = cluster.SCHED_RR;
+  /**
+   * Starts the workers.
+   * @param port the one they share: the same for one that starts again @returns the URL they serve on, when all do
+   */
+  async start(workers: number, port: number): Promise<string> {
+    this.#port = port;
     cluster.setupPrimary({ execArgv: process.execArgv });
     this.#leases = setInterval(() => {
       for (const member of this.#members.values()) this.#say(member, this.#lease());
@@ -104,7 +108,7 @@ export class Node implements ChangeWriter {
       let failures = 0;
       const fork = () => {
         const begun = this.#parts.clock.monotonic();
-        const worker = cluster.fork({ COFFER_SLOT: slot });
+        const worker = cluster.fork({ COFFER_SLOT: slot, COFFER_PORT: this.#port });
         const member: Member = { slot, worker, listening: false, taken: 0 };
         this.#members.set(worker.id, member);
         this.#say(member, this.#lease());

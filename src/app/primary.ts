@@ -1,3 +1,4 @@
+import { createServer } from 'node:net';
 import pino from 'pino';
 import { containsEvents } from '../audit/read.ts';
 import { openTrail } from '../audit/writer.ts';
@@ -42,6 +43,7 @@ export async function runPrimary(config: Config, configFile: string): Promise<vo
   const opened: (() => Promise<void>)[] = [];
   let node: Node | undefined;
   try {
+    const port = await claimPort(config.listen);
     const store = await openStoreWriter(config.store.file, clock);
     opened.push(() => store.close());
     if (config.token.start) {
@@ -89,7 +91,7 @@ export async function runPrimary(config: Config, configFile: string): Promise<vo
     }
 
     opened.push(() => running.close(closeMilliseconds));
-    const url = await running.start(config.workers);
+    const url = await running.start(config.workers, port);
 
     const due = new DueTime(clock);
     const destroy = async () => {
@@ -121,4 +123,21 @@ export async function runPrimary(config: Config, configFile: string): Promise<vo
   } finally {
     for (const close of opened.reverse()) await close();
   }
+}
+
+/**
+ * The port for the workers, who share it: the one that is asked for, if nobody else has it, or any that is free.
+ * @throws Error where it is taken: sharing it with strangers would answer some requests and lose others
+ */
+function claimPort({ host, port }: Config['listen']): Promise<number> {
+  return new Promise((resolve, reject) => {
+    const server = createServer();
+    server.once('error', (cause) =>
+      reject(new Error(`can't listen on \`${host}\` port \`${port}\`: ${cause.message}`, { cause })),
+    );
+    server.listen(port, host, () => {
+      const address = server.address();
+      server.close(() => resolve(typeof address === 'object' && address !== null ? address.port : port));
+    });
+  });
 }

@@ -15,7 +15,9 @@ export async function run(args: string[]): Promise<void> {
       process.on('SIGINT', () => undefined);
       process.on('SIGTERM', () => undefined);
       process.on('SIGHUP', () => undefined);
-      await runWorker(config, process.env.COFFER_SLOT ?? 'worker');
+      const { COFFER_SLOT = 'worker', COFFER_PORT = String(config.listen.port) } = process.env;
+      const listen = { ...config.listen, port: Number(COFFER_PORT) };
+      await runWorker({ ...config, listen }, COFFER_SLOT);
     } else {
       await runPrimary(config, values.config);
       process.exit(0);

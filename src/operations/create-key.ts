@@ -2,6 +2,7 @@ import { hash, randomBytes, randomUUID } from 'node:crypto';
 import { z } from 'zod';
 import { KmsError } from '../errors.ts';
 import type { Key } from '../keys/key.ts';
+import { internalError } from './failure.ts';
 import { members } from './input.ts';
 import { keyMetadata } from './metadata.ts';
 import { defineOperation } from './operation.ts';
@@ -63,7 +64,11 @@ export const createKey = defineOperation({
       async run() {
         const { scope } = caller;
         const key = newKey(scope, input.Description ?? '', services.clock.now());
-        await services.changes.apply({ ...scope, type: 'key-creating', key, tags }, undefined);
+        const { type } = await services.changes.apply(
+          { ...scope, type: 'key-creating', key, tags },
+          undefined,
+        );
+        if (type !== 'done') throw internalError(`a new key was refused as \`${type}\``);
         const material = { keyId: key.keyId, materialId: key.currentMaterialId };
         try {
           await services.hsm.generateKey(material);

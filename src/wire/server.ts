@@ -107,7 +107,9 @@ function bind(server: Server, { host, port, log }: ListenOptions): Promise<void>
     const refuse = (cause: Error) =>
       reject(new Error(`can't listen on \`${host}\` port \`${port}\`: ${cause.message}`, { cause }));
     server.once('error', refuse);
-    server.listen({ host, port, backlog: 1024 }, () => {
+    // SO_REUSEPORT: each process has a listening socket of its own, and the kernel spreads connections over them.
+    // Connections that a process has not accepted when it dies are reset, and don't hang in another's hands.
+    server.listen({ host, port, backlog: 1024, exclusive: true, reusePort: true }, () => {
       server.off('error', refuse);
       // Such as running out of descriptors: it passes, and must not end the process.
       server.on('error', (error) => log.error({ err: error }, 'the listening socket has a problem'));
