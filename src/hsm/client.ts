@@ -9,8 +9,9 @@ import {
   type TokenIdentity,
   type TokenObject,
 } from '../keys/hsm.ts';
-import { Connection, type ReadAnswer } from './connection.ts';
+import type { Connection } from './connection.ts';
 import { type FrameWriter, requestLimit } from './frame.ts';
+import { Pool } from './pool.ts';
 import {
   operationCodes as codes,
   contextLimit,
@@ -18,6 +19,15 @@ import {
   randomLimit,
   sealedBytes,
 } from './request.ts';
+import {
+  type ReadResult,
+  readBoolean,
+  readBytes,
+  readDataKey,
+  readJson,
+  readNothing,
+  readSecret,
+} from './result.ts';
 
 export interface ClientOptions {
   readonly socketFolder: string;
@@ -33,47 +43,23 @@ export function connectHsm(options: ClientOptions): Hsm {
 }
 
 const queueingMilliseconds = 1_000;
-const connectMilliseconds = 2_000;
-const tickMilliseconds = 50;
-/** How often a host that has no token is asked whether it has it again. */
-const probeTicks = 5;
 /** Token objects are made and destroyed by this host alone, one at a time. */
 const keeper = 0;
 
-interface Waiter {
-  readonly host: number | undefined;
-  readonly deadlineAt: number;
-  readonly resolve: (connection: Connection) => void;
-  readonly reject: (error: HsmError) => void;
-}
-
 class Client implements Hsm {
-  readonly #connections: readonly Connection[];
+  readonly #pool: Pool;
   readonly #restarts: number[];
   readonly #deadline: number;
-  readonly #timer: NodeJS.Timeout;
-  #waiters: Waiter[] = [];
-  #id = 0;
-  #turn = 0;
-  #ticks = 0;
-  #closed = false;
 
   constructor({ socketFolder, hosts, deadlineMilliseconds, log }: ClientOptions) {
     this.#deadline = deadlineMilliseconds + queueingMilliseconds;
     this.#restarts = new Array<number>(hosts).fill(0);
-    this.#connections = Array.from(
-      { length: hosts },
-      (_, index) =>
-        new Connection({
-          socketFolder,
-          index,
-          nextId: () => ++this.#id,
-          onAttached: () => this.#serveWaiters(),
-          onProblem: (problem) => log.warn({ host: index }, problem),
-        }),
-    );
-    this.#timer = setInterval(() => this.#tick(), tickMilliseconds);
-    this.#timer.unref();
+    this.#pool = new Pool({
+      socketFolder,
+      hosts,
+      log,
+      ask: (connection, index) => void this.#probe(connection, index),
+    });
   }
 
   async generateKey(material: MaterialRef): Promise<void> {
@@ -152,7 +138,7 @@ class Client implements Hsm {
     material: MaterialRef,
     context: Buffer,
     length: number,
-    read: ReadAnswer<T>,
+    read: ReadResult<T>,
   ): Promise<T> {
     if (!isRandomLength(length)) return refuse(`a data key of ${length} bytes`);
     if (context.length > contextLimit) return refuse(`a context of ${context.length} bytes`);
@@ -210,7 +196,7 @@ class Client implements Hsm {
 
   async checkHealth(): Promise<HsmHealth> {
     const hosts = await Promise.all(
-      this.#connections.map(async (connection, index) => {
+      this.#pool.connections.map(async (connection, index) => {
         const problem = connection.attached ? await this.#probe(connection, index) : 'not connected';
         const { attached: connected } = connection;
         return { index, connected, problem, restarts: this.#restarts[index] ?? 0 };
@@ -234,83 +220,21 @@ class Client implements Hsm {
   }
 
   async close(): Promise<void> {
-    this.#closed = true;
-    clearInterval(this.#timer);
-    for (const connection of this.#connections) connection.close();
-    for (const { reject } of this.#waiters.splice(0))
-      reject(new HsmError('unavailable', 'the client is closed'));
+    this.#pool.close();
   }
 
   #send<T>(
     code: number,
     size: number,
     write: (writer: FrameWriter) => void,
-    read: ReadAnswer<T>,
+    read: ReadResult<T>,
     host?: number,
     factor = 1,
   ): Promise<T> {
-    const connection = this.#pick(host);
+    const connection = this.#pool.pick(host);
     const milliseconds = this.#deadline * factor;
     if (connection !== undefined) return connection.request(code, size, write, read, milliseconds);
-    return this.#wait(host).then((later) => later.request(code, size, write, read, milliseconds));
-  }
-
-  /** The host with the fewest requests in flight, of those that answer and have their token. */
-  #pick(host: number | undefined): Connection | undefined {
-    const connections = this.#connections;
-    if (host !== undefined) {
-      const connection = connections[host];
-      return connection?.attached ? connection : undefined;
-    }
-    let best: Connection | undefined;
-    let bestLoad = Number.POSITIVE_INFINITY;
-    this.#turn = (this.#turn + 1) % connections.length;
-    for (let step = 0; step < connections.length; step++) {
-      const connection = connections[(this.#turn + step) % connections.length];
-      if (connection === undefined || !connection.attached) continue;
-      // One that doesn't answer, or answers at once that it can't, must not draw the requests to itself.
-      const load = connection.inFlight + (connection.stalled || connection.sick ? 1_000_000 : 0);
-      if (load < bestLoad) {
-        best = connection;
-        bestLoad = load;
-      }
-    }
-    return best;
-  }
-
-  #wait(host: number | undefined): Promise<Connection> {
-    if (this.#closed) return Promise.reject(new HsmError('unavailable', 'the client is closed'));
-    return new Promise((resolve, reject) => {
-      this.#waiters.push({ host, deadlineAt: performance.now() + connectMilliseconds, resolve, reject });
-    });
-  }
-
-  #serveWaiters(): void {
-    const waiters = this.#waiters;
-    this.#waiters = [];
-    for (const waiter of waiters) {
-      const connection = this.#pick(waiter.host);
-      if (connection === undefined) this.#waiters.push(waiter);
-      else waiter.resolve(connection);
-    }
-  }
-
-  #tick(): void {
-    const now = performance.now();
-    for (const connection of this.#connections) connection.tick(now);
-    if (++this.#ticks % probeTicks === 0) {
-      for (const [index, connection] of this.#connections.entries()) {
-        if (connection.sick && connection.attached && !connection.stalled)
-          void this.#probe(connection, index);
-      }
-    }
-    if (this.#waiters.length === 0) return;
-    const waiters = this.#waiters;
-    this.#waiters = [];
-    for (const waiter of waiters) {
-      if (waiter.deadlineAt > now) this.#waiters.push(waiter);
-      else waiter.reject(new HsmError('unavailable', 'no host of the token tier can be reached'));
-    }
+    return this.#pool.wait(host).then((later) => later.request(code, size, write, read, milliseconds));
   }
 
   /** @returns what is wrong with the host */
@@ -362,45 +286,3 @@ function isAad(aad: Buffer): boolean {
 }
 
 const writeNothing = () => {};
-const readNothing = (_buffer: Buffer, start: number, end: number) => (start === end ? true : undefined);
-const readBoolean = (buffer: Buffer, start: number, end: number) =>
-  end - start === 1 ? buffer[start] === 1 : undefined;
-
-function readBytes(buffer: Buffer, start: number, end: number): Buffer {
-  const bytes = Buffer.allocUnsafe(end - start);
-  buffer.copy(bytes, 0, start, end);
-  return bytes;
-}
-
-function readPair(buffer: Buffer, start: number, end: number): [Buffer, Buffer] | undefined {
-  if (end - start < 2) return undefined;
-  const middle = start + 2 + buffer.readUInt16BE(start);
-  return middle > end ? undefined : [readBytes(buffer, start + 2, middle), readBytes(buffer, middle, end)];
-}
-
-function readDataKey(
-  buffer: Buffer,
-  start: number,
-  end: number,
-): { plaintext: Buffer; blob: Buffer } | undefined {
-  const pair = readPair(buffer, start, end);
-  return pair && { plaintext: pair[0], blob: pair[1] };
-}
-
-function readSecret(
-  buffer: Buffer,
-  start: number,
-  end: number,
-): { secret: Buffer; sealed: Buffer } | undefined {
-  const pair = readPair(buffer, start, end);
-  return pair && { secret: pair[0], sealed: pair[1] };
-}
-
-/** What the other tier, which proved that it knows the secret, says in JSON is taken at its word. */
-function readJson<T>(buffer: Buffer, start: number, end: number): T | undefined {
-  try {
-    return JSON.parse(buffer.toString('utf8', start, end));
-  } catch {
-    return undefined;
-  }
-}

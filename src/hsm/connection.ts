@@ -7,9 +7,7 @@ import { errorKind, okCode } from './answer.ts';
 import { attachMilliseconds, nonce, nonceBytes, proofBytes, prove, proves } from './attach.ts';
 import { attachSecretFile, socketFile } from './folder.ts';
 import { answerLimit, FrameReader, FrameWriter } from './frame.ts';
-
-/** Reads a result from `buffer[start..end]`, which it copies; `undefined` where it is malformed. */
-export type ReadAnswer<T> = (buffer: Buffer, start: number, end: number) => T | undefined;
+import type { ReadResult } from './result.ts';
 
 interface Pending {
   readonly id: number;
@@ -75,7 +73,7 @@ export class Connection {
     code: number,
     size: number,
     write: (writer: FrameWriter) => void,
-    read: ReadAnswer<T>,
+    read: ReadResult<T>,
     milliseconds: number,
   ): Promise<T> {
     return new Promise((resolve, reject) => {

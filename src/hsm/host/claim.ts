@@ -36,7 +36,7 @@ export function identity(token: Token): TokenIdentity {
   const { label, serialNumber, manufacturerID, model } = token.info;
   return {
     storeId: token.storeId,
-    objects: token.list().filter(({ kind }) => kind !== 'canary').length,
+    objects: token.list().filter(({ kind, label }) => kind !== 'canary' && label !== '').length,
     label: label.trim(),
     serial: serialNumber.trim(),
     manufacturer: manufacturerID.trim(),

@@ -152,7 +152,8 @@ export function labelOf(object: graphene.SessionObject): string {
 /** Every object that carries a label of Coffer's, or has neither label nor id, as one half written has. */
 export function list(session: graphene.Session): TokenObject[] {
   const objects: TokenObject[] = [];
-  for (const object of find(session, { token: true })) {
+  // Of all objects: SoftHSM writes the defaults first, and half an object doesn't say yet that it is the token's.
+  for (const object of find(session, {})) {
     const label = labelOf(object);
     const id = attribute(object, pkcs11.CKA_ID).toString('hex');
     if (!label.startsWith('coffer') && !(label === '' && id === '')) continue;
