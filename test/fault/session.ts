@@ -4,7 +4,18 @@ import { writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import type { Findings, Order } from '../boundary/intruder.ts';
-import type { Tier } from './tier.ts';
+
+/** As much of a tier as an intruder needs to know. */
+export interface Target {
+  readonly module: string;
+  readonly label: string;
+  /** Of the token's user. */
+  pin(): string;
+  /** Where the token is. */
+  readonly tokens: string;
+  /** Where the intruder may put its configuration. */
+  readonly folder: string;
+}
 
 const program = fileURLToPath(new URL('../boundary/intruder.ts', import.meta.url));
 
@@ -12,7 +23,11 @@ const program = fileURLToPath(new URL('../boundary/intruder.ts', import.meta.url
  * Does something to the tier's token behind Coffer's back, in a process of its own that logs in with the PIN.
  * @param tokens where the token's folder is now
  */
-export async function intrude(tier: Tier, action: Order['action'], tokens = tier.tokens): Promise<Findings> {
+export async function intrude(
+  tier: Target,
+  action: Order['action'],
+  tokens = tier.tokens,
+): Promise<Findings> {
   const configuration = join(tier.folder, 'intruder.conf');
   writeFileSync(configuration, `directories.tokendir = ${tokens}\nobjectstore.backend = file\n`);
   const child = fork(program, { env: { ...process.env, SOFTHSM2_CONF: configuration }, execArgv: [] });
@@ -31,11 +46,11 @@ export async function intrude(tier: Tier, action: Order['action'], tokens = tier
 }
 
 /** Destroys the one object that has this CKA_ID (hex). */
-export async function destroyObject(tier: Tier, id: string): Promise<void> {
+export async function destroyObject(tier: Target, id: string): Promise<void> {
   await intrude(tier, { type: 'destroy', id });
 }
 
 /** Gives the token another user PIN; the PIN file stays as it was. */
-export async function changePin(tier: Tier, pin: string, tokens: string): Promise<void> {
+export async function changePin(tier: Target, pin: string, tokens: string): Promise<void> {
   await intrude(tier, { type: 'change-pin', pin }, tokens);
 }
