@@ -123,7 +123,7 @@ function checkSupported(given: z.infer<typeof input>): void {
     );
   }
   const wanted: readonly (readonly [string, string | boolean | undefined, string | boolean])[] = [
-    ['KeySpec', spec, 'SYMMETRIC_DEFAULT'],
+    [given.KeySpec === undefined ? 'CustomerMasterKeySpec' : 'KeySpec', spec, 'SYMMETRIC_DEFAULT'],
     ['KeyUsage', given.KeyUsage, 'ENCRYPT_DECRYPT'],
     ['Origin', given.Origin, 'AWS_KMS'],
     ['MultiRegion', given.MultiRegion, false],
