@@ -20,7 +20,8 @@ import type { Hsm } from '../../src/keys/hsm.ts';
 import { buildFaultModule } from './build.ts';
 import { children, isAlive } from './process.ts';
 
-const root = fileURLToPath(new URL('../..', import.meta.url));
+/** The checkout that the test runs from; ends with a slash. */
+export const root = fileURLToPath(new URL('../../', import.meta.url));
 
 export type FaultName = 'error' | 'stuck' | 'slow' | 'hang' | 'crash' | 'forget' | 'wrong' | 'lie';
 
@@ -60,6 +61,8 @@ export interface TierOptions {
   readonly socketGroup?: string;
   /** A command line that the supervisor's is appended to: runs it as another user. */
   readonly prefix?: readonly [string, ...string[]];
+  /** Where the supervisor finds the checkout, if not where the test does. */
+  readonly root?: string;
 }
 
 /** How the supervisor ended. */
@@ -85,6 +88,7 @@ export class Tier {
   #output = '';
   #serial = 0;
   readonly #prefix: readonly string[];
+  readonly #root: string;
   readonly #clients: Hsm[] = [];
 
   constructor(folder: string, token: SoftHsm, options: TierOptions) {
@@ -98,6 +102,7 @@ export class Tier {
     this.hosts = options.hosts ?? 1;
     this.deadlineMilliseconds = options.deadlineMilliseconds ?? 2_000;
     this.#prefix = options.prefix ?? [];
+    this.#root = options.root ?? root;
     this.configFile = join(folder, 'coffer.json');
     const config = {
       token: {
@@ -155,8 +160,8 @@ export class Tier {
 
   #spawn(): { supervisor: ChildProcess; ending: Promise<Ending> } {
     const [execPath = process.execPath, ...execArgv] =
-      this.#prefix.length > 0 ? [...this.#prefix, process.execPath] : [];
-    const supervisor = fork(join(root, 'src/main.ts'), ['token', '--config', this.configFile], {
+      this.#prefix.length > 0 ? [...this.#prefix, process.execPath.replace(root, this.#root)] : [];
+    const supervisor = fork(join(this.#root, 'src/main.ts'), ['token', '--config', this.configFile], {
       stdio: ['ignore', 'pipe', 'pipe', 'ipc'],
       execPath,
       execArgv,
