@@ -26,7 +26,7 @@ export async function readBody(request: IncomingMessage, limits: BodyLimits): Pr
   const length = Number(request.headers['content-length']);
   if (length !== request.readableLength || length > limits.bytes) return receive(request, limits);
   const body: unknown = request.read();
-  // To its end, which the connection's next request waits for.
+  // So that it ends, and the connection's parser lets go of it.
   request.resume();
   return Buffer.isBuffer(body) ? body : Buffer.alloc(0);
 }

@@ -274,6 +274,18 @@ describe('the API on the wire', () => {
       expect(api.calls).to.deep.equal([]);
     });
 
+    it('that is there at once is measured too', async () => {
+      const small = await startApi({ body: { bytes: 1024, milliseconds: 5000 } });
+      try {
+        expect((await call(small, 'Encrypt', `{"a":"${'x'.repeat(1016)}"}`)).status).to.equal(200);
+        const answer = await call(small, 'Encrypt', `{"a":"${'x'.repeat(1017)}"}`);
+        expect(answer.status).to.equal(413);
+        expect(small.calls.length).to.equal(1);
+      } finally {
+        await small.close(0);
+      }
+    });
+
     it('without end is refused, and not kept', async () => {
       const { socket, closed } = open(api);
       socket.write('POST / HTTP/1.1\r\nHost: a\r\nTransfer-Encoding: chunked\r\n\r\n');

@@ -1,4 +1,4 @@
-/** A worker of server.test.ts: serves on a port that the primary shares, and tells which. */
+/** A worker of server.test.ts: serves on the port of its argument, 0 for any, and tells which it got. */
 import pino from 'pino';
 import { listen } from '../../src/wire/server.ts';
 
@@ -7,7 +7,7 @@ const listening = await listen(
     response.setHeader('x-pid', process.pid);
     response.end();
   },
-  { host: '127.0.0.1', port: 0, plainHttp: false, log: pino({ level: 'silent' }) },
+  { host: '127.0.0.1', port: Number(process.argv[2]), plainHttp: false, log: pino({ level: 'silent' }) },
 );
 process.on('message', async () => {
   await listening.close(1000);
