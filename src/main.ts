@@ -1,6 +1,9 @@
 /** The `coffer` command: finds the subcommand and hands it the rest of the arguments. */
 
-const commands: Record<string, { about: string; load: () => Promise<{ run(args: string[]): Promise<void> }> }> = {
+const commands: Record<
+  string,
+  { about: string; load: () => Promise<{ run(args: string[]): Promise<void> }> }
+> = {
   init: {
     about: 'make the store, claim the token, create the account and its administrator',
     load: () => import('./cli/init.ts'),
@@ -12,9 +15,13 @@ const commands: Record<string, { about: string; load: () => Promise<{ run(args: 
 const [name = '', ...args] = process.argv.slice(2);
 const command = commands[name];
 if (command === undefined) {
-  const list = Object.entries(commands).map(([command, { about }]) => `  coffer ${command.padEnd(8)} ${about}`);
+  const list = Object.entries(commands).map(
+    ([command, { about }]) => `  coffer ${command.padEnd(8)} ${about}`,
+  );
   const asked = name === '' || name === 'help' || name === '--help';
-  process.stderr.write(`${asked ? '' : `coffer: there is no command \`${name}\`\n\n`}usage:\n${list.join('\n')}\n`);
+  process.stderr.write(
+    `${asked ? '' : `coffer: there is no command \`${name}\`\n\n`}usage:\n${list.join('\n')}\n`,
+  );
   process.exitCode = asked ? 0 : 64;
 } else {
   await (await command.load()).run(args);

@@ -1,10 +1,8 @@
 import { createServer } from 'node:net';
 import pino from 'pino';
 import { containsEvents } from '../audit/read.ts';
-import { openTrail } from '../audit/writer.ts';
 import { systemClock } from '../clock.ts';
 import type { Config } from '../config.ts';
-import { connectHsm } from '../hsm/client.ts';
 import { destroyDueKeys } from '../jobs/destroy.ts';
 import { DueTime } from '../jobs/due.ts';
 import { abandonUnfinished, compare } from '../jobs/reconcile.ts';
@@ -14,6 +12,7 @@ import { openStoreWriter } from '../store/sqlite/open.ts';
 import { Node } from './node.ts';
 import { Outbox } from './outbox.ts';
 import { requireToken } from './ownership.ts';
+import { connectToken, openStream } from './parts.ts';
 import { startTokenTier } from './token-tier.ts';
 
 const slot = 'primary';
@@ -50,26 +49,12 @@ export async function runPrimary(config: Config, configFile: string): Promise<vo
       const tier = await startTokenTier(configFile, log, end);
       opened.push(() => tier.stop());
     }
-    const hsm = connectHsm({
-      socketFolder: config.token.socketFolder,
-      hosts: config.token.hosts,
-      deadlineMilliseconds: config.token.deadlineMilliseconds,
-      log,
-    });
+    const hsm = connectToken(config, log);
     opened.push(() => hsm.close());
     await requireToken({ storeId: store.storeId, ...(await store.count()) }, hsm);
 
     const metrics = createMetrics(operationNames);
-    const trail = await openTrail({
-      folder: config.trail.folder,
-      slot,
-      segmentBytes: config.trail.segmentBytes,
-      mac: (data) => hsm.trailMac(data),
-      clock,
-      onFlush: ({ outcome, records, milliseconds }) =>
-        metrics.trailFlush(outcome === 'durable' ? 'written' : 'failed', records, milliseconds / 1000),
-      onEvent: (event) => log.warn({ trail: event }, `the trail: ${event.type}`),
-    });
+    const trail = await openStream(config, slot, { hsm, metrics, clock, log });
     opened.push(() => trail.close());
     const outbox = new Outbox(store, trail, log);
     await outbox.recover((ids, since) => containsEvents(config.trail.folder, slot, ids, since));

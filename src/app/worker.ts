@@ -1,9 +1,7 @@
 import pino from 'pino';
-import { openTrail } from '../audit/writer.ts';
 import { systemClock } from '../clock.ts';
 import type { Config } from '../config.ts';
 import type { KmsError } from '../errors.ts';
-import { connectHsm } from '../hsm/client.ts';
 import { sealingAad } from '../identity/credential.ts';
 import { signingKeys } from '../identity/signing-keys.ts';
 import { createMetrics } from '../metrics/registry.ts';
@@ -13,8 +11,9 @@ import { createPipeline } from '../operations/pipeline.ts';
 import { cachedRepository } from '../store/cache.ts';
 import { openStoreReader } from '../store/sqlite/open.ts';
 import { createApp } from '../wire/app.ts';
-import { listen } from '../wire/server.ts';
+import { type Listening, listen } from '../wire/server.ts';
 import { Lease } from './lease.ts';
+import { connectToken, openStream } from './parts.ts';
 import { PrimaryLink } from './primary-link.ts';
 import { readiness } from './readiness.ts';
 import { Sampler } from './sampler.ts';
@@ -28,12 +27,7 @@ export async function runWorker(config: Config, slot: string): Promise<void> {
   const reader = await openStoreReader(config.store.file);
   const keys = cachedRepository(reader);
   const metrics = createMetrics(operationNames);
-  const connected = connectHsm({
-    socketFolder: config.token.socketFolder,
-    hosts: config.token.hosts,
-    deadlineMilliseconds: config.token.deadlineMilliseconds,
-    log,
-  });
+  const connected = connectToken(config, log);
   const hsm = observeToken(connected, metrics);
   const credentials = signingKeys({
     identities: keys,
@@ -54,19 +48,11 @@ export async function runWorker(config: Config, slot: string): Promise<void> {
       keys.invalidate(invalidation);
       credentials.invalidate(invalidation.credentials);
     },
-    reload: () => listening.reload(),
+    reload: () => listening?.reload(),
     close: () => void close(),
   });
-  const trail = await openTrail({
-    folder: config.trail.folder,
-    slot,
-    segmentBytes: config.trail.segmentBytes,
-    mac: (data) => hsm.trailMac(data),
-    clock,
-    onFlush: ({ outcome, records, milliseconds }) =>
-      metrics.trailFlush(outcome === 'durable' ? 'written' : 'failed', records, milliseconds / 1000),
-    onEvent: (event) => log.warn({ trail: event }, `the trail: ${event.type}`),
-  });
+  let listening: Listening | undefined;
+  const trail = await openStream(config, slot, { hsm, metrics, clock, log });
   const pipeline = createPipeline({
     keys,
     hsm,
@@ -99,10 +85,7 @@ export async function runWorker(config: Config, slot: string): Promise<void> {
       lease.held
         ? credentials.find(accessKeyId, date, region)
         : fresh().then(() => credentials.find(accessKeyId, date, region)),
-    async dispatch(call) {
-      if (!lease.held) await fresh();
-      return pipeline.dispatch(call);
-    },
+    dispatch: (call) => (lease.held ? pipeline.dispatch(call) : fresh().then(() => pipeline.dispatch(call))),
     async refused(refusal, error: KmsError) {
       if (refusal.principal === undefined && !unauthenticated.take()) return;
       await pipeline.refused(refusal, error);
@@ -110,14 +93,11 @@ export async function runWorker(config: Config, slot: string): Promise<void> {
     ready: () => readiness({ hsm, reader, trail, lease }),
     scrape: () => primary.scrape(),
   });
-  const listening = await listen(app, { ...config.listen, log });
+  listening = await listen(app, { ...config.listen, log });
   primary.say({ type: 'listening', url: listening.url });
 
-  let closing = false;
   async function close(): Promise<void> {
-    if (closing) return;
-    closing = true;
-    await listening.close();
+    await listening?.close();
     await trail.close();
     await hsm.close();
     await reader.close();

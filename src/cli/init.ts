@@ -3,10 +3,10 @@ import { resolve } from 'node:path';
 import { parseArgs } from 'node:util';
 import pino from 'pino';
 import { claimToken } from '../app/ownership.ts';
+import { connectToken } from '../app/parts.ts';
 import { startTokenTier } from '../app/token-tier.ts';
 import { systemClock } from '../clock.ts';
 import { type Config, readConfig } from '../config.ts';
-import { connectHsm } from '../hsm/client.ts';
 import { type Principal, sealingAad } from '../identity/credential.ts';
 import type { Hsm } from '../keys/hsm.ts';
 import { openStoreWriter } from '../store/sqlite/open.ts';
@@ -56,12 +56,7 @@ async function initialise(
       const tier = await startTokenTier(configFile, log, () => undefined);
       opened.push(() => tier.stop());
     }
-    const hsm = connectHsm({
-      socketFolder: config.token.socketFolder,
-      hosts: config.token.hosts,
-      deadlineMilliseconds: config.token.deadlineMilliseconds,
-      log,
-    });
+    const hsm = connectToken(config, log);
     opened.push(() => hsm.close());
     await claimToken({ storeId: store.storeId, ...(await store.count()) }, hsm);
     const principal = await ensureAdministrator(store, wantedAccount);
