@@ -8,6 +8,7 @@ import { ckrText } from './ckr.ts';
 import { claim, identity } from './claim.ts';
 import { Entropy } from './entropy.ts';
 import { Failure } from './failure.ts';
+import { labelHandle, materialHandle } from './handle.ts';
 import { destroy, find, generate, labelOf, materialLabel, trailLabel } from './object.ts';
 import { drawSecret, seal, signingKey, unseal } from './signing.ts';
 import type { Token } from './token.ts';
@@ -102,7 +103,7 @@ export class Performer {
         const room = writer.room(64);
         const token = this.#token;
         const length = token.run(() => {
-          const key = token.handleOf(trailLabel);
+          const key = labelHandle(token, trailLabel);
           token.lib.C_SignInit(token.session, this.#mac, key);
           return token.lib.C_Sign(token.session, request.data, room).length;
         });
@@ -178,7 +179,7 @@ export class Performer {
     const room = writer.room(headerBytes + plaintext.length + tagBytes);
     const { iv } = token.gcm;
     const size = token.run(() => {
-      const key = token.handle(material);
+      const key = materialHandle(token, material, 'internal');
       this.entropy.fill(iv);
       writeHeader(aad, material, iv, 0);
       context.copy(aad, headerBytes);
@@ -196,7 +197,7 @@ export class Performer {
     const token = this.#token;
     try {
       return token.run(() => {
-        const key = token.handle(sealed.material);
+        const key = materialHandle(token, sealed.material, 'invalid-ciphertext');
         sealed.iv.copy(token.gcm.iv);
         return token.gcm.decrypt(token.session, key, sealed.aad, sealed.ciphertext, room);
       }, true);
@@ -231,7 +232,6 @@ export class Performer {
     const token = this.#token;
     const label = materialLabel(material);
     const id = Buffer.from(material.subarray(16, 32));
-    token.forget(material);
     let objects = token.run(() => find(token.grapheneSession, { id, token: true }));
     if (objects.length === 0) {
       token.run(() => token.reopenIfAbsent());
@@ -244,6 +244,7 @@ export class Performer {
       }
     }
     for (const object of objects) token.run(() => destroy(object));
+    token.run(() => token.handles.delete(material.toString('latin1', 0, 32)));
     return objects.length > 0;
   }
 

@@ -16,7 +16,7 @@ const deadlineFactors = new Map<number, number>([
 ]);
 
 /** An answer leaves at the latest after this many more. */
-const flushFrames = 16;
+const flushFrames = 32;
 /** No more requests are read from a client that doesn't read this much of its answers. */
 const backlogBytes = 4 * 1024 * 1024;
 const connectionLimit = 1_024;

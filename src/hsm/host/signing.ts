@@ -2,6 +2,7 @@
 import { createHmac } from 'node:crypto';
 import { ivBytes, tagBytes } from '../../keys/ciphertext.ts';
 import type { Entropy } from './entropy.ts';
+import { labelHandle } from './handle.ts';
 import { sealingLabel } from './object.ts';
 import type { Token } from './token.ts';
 
@@ -22,7 +23,7 @@ export function drawSecret(entropy: Entropy): Buffer {
 export function seal(token: Token, entropy: Entropy, aad: Buffer, secret: Buffer): Buffer {
   const sealed = Buffer.alloc(ivBytes + secret.length + tagBytes);
   token.run(() => {
-    const key = token.handleOf(sealingLabel);
+    const key = labelHandle(token, sealingLabel);
     entropy.fill(token.gcm.iv);
     token.gcm.iv.copy(sealed);
     token.gcm.encrypt(token.session, key, aad, secret, sealed.subarray(ivBytes));
@@ -35,7 +36,7 @@ export function unseal(token: Token, aad: Buffer, sealed: Buffer): Buffer {
   const ciphertext = sealed.subarray(ivBytes);
   const secret = Buffer.alloc(ciphertext.length);
   const length = token.run(() => {
-    const key = token.handleOf(sealingLabel);
+    const key = labelHandle(token, sealingLabel);
     sealed.copy(token.gcm.iv, 0, 0, ivBytes);
     return token.gcm.decrypt(token.session, key, aad, ciphertext, secret);
   }, true);

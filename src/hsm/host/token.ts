@@ -7,7 +7,7 @@ import { ckrClass, ckrOf, ckrText } from './ckr.ts';
 import { Failure, OpenError } from './failure.ts';
 import { Gcm } from './gcm.ts';
 import { openSession, type TokenModule } from './module.ts';
-import { findKeys, labelOf, list, materialLabel } from './object.ts';
+import { list } from './object.ts';
 import { probe } from './probe.ts';
 import { type Quirk, quirkOf } from './quirk.ts';
 
@@ -20,7 +20,6 @@ interface Epoch {
   readonly quirk: Quirk;
   session: graphene.Session;
   canary: FoundCanary | undefined;
-  /** Handles by key id and material id (32 bytes as latin1), or by label. */
   readonly handles: Map<string, Buffer>;
 }
 
@@ -68,6 +67,11 @@ export class Token {
   /** The session's handle, for pkcs11js. */
   get session(): Buffer {
     return this.#open.session.handle;
+  }
+
+  /** Handles by key id and material id (32 bytes as latin1), or by label; gone when the token is opened anew. */
+  get handles(): Map<string, Buffer> {
+    return this.#open.handles;
   }
 
   get grapheneSession(): graphene.Session {
@@ -205,51 +209,6 @@ export class Token {
   }
 
   /**
-   * The handle of a material's key.
-   * @param material key id and material id, 32 bytes
-   * @throws Failure `missing-object`, or `unavailable` where the token shows nothing at all
-   */
-  handle(material: Buffer): Buffer {
-    const cacheKey = material.toString('latin1', 0, 32);
-    const cached = this.#open.handles.get(cacheKey);
-    if (cached !== undefined) return cached;
-    const label = materialLabel(material);
-    const id = Buffer.from(material.subarray(16, 32));
-    const found = this.#findOne(`the key \`${label}\``, (session) => findKeys(session, { id }));
-    if (labelOf(found) !== label) {
-      throw new Failure('invalid-ciphertext', `\`${label}\` names a material of another key`);
-    }
-    this.#open.handles.set(cacheKey, found.handle);
-    return found.handle;
-  }
-
-  /** The handle of the trail key or the sealing key. */
-  handleOf(label: string): Buffer {
-    const cached = this.#open.handles.get(label);
-    if (cached !== undefined) return cached;
-    const found = this.#findOne(`\`${label}\``, (session) => findKeys(session, { label }));
-    this.#open.handles.set(label, found.handle);
-    return found.handle;
-  }
-
-  #findOne(
-    what: string,
-    search: (session: graphene.Session) => graphene.SessionObject[],
-  ): graphene.SessionObject {
-    let found = search(this.#open.session);
-    if (found.length === 0) {
-      this.reopenIfAbsent();
-      found = search(this.#open.session);
-    }
-    const [first, second] = found;
-    if (first === undefined) {
-      throw new Failure('missing-object', `the token has lost ${what}: its canary is there, and it is not`);
-    }
-    if (second !== undefined) throw new Failure('internal', `the token has ${what} more than once`);
-    return first;
-  }
-
-  /**
    * An object wasn't found: initialises the module once more, since SoftHSM can miss an object that another
    * process made in a burst, and a session without its login sees no private object. Then the token's canary is
    * there, or the token is gone.
@@ -323,11 +282,6 @@ export class Token {
 
   list(): TokenObject[] {
     return list(this.#open.session);
-  }
-
-  /** Forgets a handle. */
-  forget(material: Buffer): void {
-    this.#epoch?.handles.delete(material.toString('latin1', 0, 32));
   }
 
   close(): void {
