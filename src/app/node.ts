@@ -58,7 +58,7 @@ export class Node implements ChangeWriter {
    */
   async start(workers: number, port: number): Promise<string> {
     this.#port = port;
-    cluster.setupPrimary({ execArgv: process.execArgv });
+    cluster.setupPrimary({ execArgv: process.execArgv, serialization: 'advanced' });
     this.#leases = setInterval(() => {
       for (const member of this.#members.values()) this.#say(member, this.#lease());
     }, leaseEveryMilliseconds);
