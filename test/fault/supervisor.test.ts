@@ -1,3 +1,4 @@
+import { setTimeout as rest } from 'node:timers/promises';
 import { expect } from 'chai';
 import type { Hsm } from '../../src/keys/hsm.ts';
 import { newMaterial, outcomeOf, passing, roundTrip } from './load.ts';
@@ -37,5 +38,23 @@ describe('the supervisor', () => {
     expect(hosts.filter(isAlive)).to.deep.equal([]);
     await tier.start();
     await eventually('served again', async () => (await roundTrip(hsm, material)) === 'ok', 2_000);
+  });
+
+  it('that was stopped and goes on kills no host for the silence meanwhile', async () => {
+    const hasty = makeTier({ hosts: 1, deadlineMilliseconds: 200 });
+    try {
+      await hasty.start();
+      const host = hasty.hostPid();
+      const client = hasty.connect();
+      process.kill(hasty.supervisorPid, 'SIGSTOP');
+      // Longer than the deadline and the 2 s that a heartbeat may be late.
+      await rest(2_700);
+      expect(await outcomeOf(client.random(16))).to.equal('ok');
+      process.kill(hasty.supervisorPid, 'SIGCONT');
+      await rest(1_000);
+      expect(hasty.hostPids()).to.deep.equal([host]);
+    } finally {
+      await hasty.close();
+    }
   });
 });
