@@ -124,7 +124,8 @@ function startOptions(config: TokenConfig, access: Access, index: number, restar
     socketMode: access.socketMode,
     socketGroup: access.group,
     restarts,
-    first: restarts === 0,
+    // The others start when the first has opened the token: it was there.
+    first: index === 0 && restarts === 0,
   };
 }
 
