@@ -77,6 +77,10 @@ const groups = new Set<number>();
 process.on('exit', () => {
   for (const group of groups) signal(group, 'SIGKILL');
 });
+// A time limit outside ends this process by a signal, which would pass over the line above.
+for (const [name, number] of Object.entries({ SIGTERM: 15, SIGHUP: 1 })) {
+  process.once(name, () => process.exit(128 + number));
+}
 
 /** No `AWS_…`, `NODE_OPTIONS` or the like of whoever runs the tests. */
 export function cleanEnvironment(added: Record<string, string> = {}): Record<string, string> {
