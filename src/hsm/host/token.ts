@@ -228,12 +228,19 @@ export class Token {
 
   /** @throws Failure `unavailable` */
   reopen(): void {
-    try {
-      this.open();
-    } catch (error) {
-      const problem = error instanceof Error ? error.message : String(error);
-      this.#onLost(problem, error);
-      throw new Failure('unavailable', problem);
+    for (let tries = 1; ; tries++) {
+      try {
+        this.open();
+        return;
+      } catch (error) {
+        if (tries < patience && error instanceof OpenError && error.type === 'absent') {
+          pause();
+          continue;
+        }
+        const problem = error instanceof Error ? error.message : String(error);
+        this.#onLost(problem, error);
+        throw new Failure('unavailable', problem);
+      }
     }
   }
 
@@ -257,10 +264,15 @@ export class Token {
 
   /** @returns what is wrong; `undefined` where the token is well */
   #trouble(epoch: Epoch, searching = true): string | undefined {
-    try {
-      return this.#check(epoch, searching);
-    } catch (error) {
-      return error instanceof Failure ? error.message : ckrText(error);
+    for (let tries = 1; ; tries++) {
+      let problem: string | undefined;
+      try {
+        problem = this.#check(epoch, searching);
+      } catch (error) {
+        problem = error instanceof Failure ? error.message : ckrText(error);
+      }
+      if (problem === undefined || tries === patience) return problem;
+      pause();
     }
   }
 
@@ -292,3 +304,16 @@ export class Token {
 }
 
 const reopenMilliseconds = 1_000;
+
+/**
+ * How often a token is asked before it is given up: while another process writes the token's file,
+ * as each login does, SoftHSM answers GENERAL_ERROR or shows an empty serial number.
+ */
+const patience = 3;
+const pauseMilliseconds = 10;
+const never = new Int32Array(new SharedArrayBuffer(4));
+
+/** Blocks: nothing else could use the token meanwhile. */
+function pause(): void {
+  Atomics.wait(never, 0, 0, pauseMilliseconds);
+}
