@@ -53,6 +53,7 @@ function fail(log: Logger, error: unknown): void {
   const message = error instanceof Error ? error.message : String(error);
   if (known) log.fatal(message);
   else log.fatal({ err: error }, 'the token tier failed');
-  if (process.send === undefined) process.exit(fatalExitCode);
-  process.send({ type: 'fatal', message }, undefined, {}, () => process.exit(fatalExitCode));
+  const exitCode = error instanceof TierError ? error.exitCode : fatalExitCode;
+  if (process.send === undefined) process.exit(exitCode);
+  process.send({ type: 'fatal', message }, undefined, {}, () => process.exit(exitCode));
 }

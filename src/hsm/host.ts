@@ -3,7 +3,14 @@ import { type ChildProcess, spawn } from 'node:child_process';
 import { Socket } from 'node:net';
 import { fileURLToPath } from 'node:url';
 import type { Logger } from 'pino';
-import { encodeStart, fatalExitCode, type HostMessage, type Start, type StartOptions } from './start.ts';
+import {
+  absentExitCode,
+  encodeStart,
+  fatalExitCode,
+  type HostMessage,
+  type Start,
+  type StartOptions,
+} from './start.ts';
 import type { Turns } from './turn.ts';
 
 const program = fileURLToPath(new URL('./host/main.ts', import.meta.url));
@@ -27,8 +34,8 @@ export interface HostOptions {
   readonly start: (restarts: number) => Omit<Start, 'options'> & { readonly options: StartOptions };
   readonly turns: Turns<Host>;
   readonly onReady: () => void;
-  /** The tier must end. */
-  readonly onFatal: (message: string) => void;
+  /** The tier must end, with this exit code. */
+  readonly onFatal: (message: string, exitCode: number) => void;
 }
 
 export class Host {
@@ -59,7 +66,7 @@ export class Host {
     } catch (error) {
       const message = error instanceof Error ? error.message : String(error);
       if (this.#restarts === 0) {
-        this.#options.onFatal(message);
+        this.#options.onFatal(message, fatalExitCode);
         return;
       }
       log.error({ host: index }, message);
@@ -88,11 +95,12 @@ export class Host {
     // `close` and not `exit`: what it said last is read by then.
     child.once('close', (code, signal) => {
       if (this.#child !== child) return;
-      if (code === fatalExitCode) {
+      if (code === fatalExitCode || code === absentExitCode) {
         // The turn isn't given on: the next would only try the same PIN.
         this.#child = undefined;
         this.#ended();
-        if (!this.#ending) this.#options.onFatal(this.#fatal ?? "a host refused to start and didn't say why");
+        if (this.#ending) return;
+        this.#options.onFatal(this.#fatal ?? "a host refused to start and didn't say why", code);
         return;
       }
       this.#died(signal === null ? `exited with ${code}` : `was ended by ${signal}`);

@@ -41,6 +41,8 @@ export type HostMessage =
 export const hostPipe = 3;
 /** EX_CONFIG: the operator must change something first. */
 export const fatalExitCode = 78;
+/** EX_TEMPFAIL: the token isn't there; the same start may do later. */
+export const absentExitCode = 75;
 
 /** Length 4 B ‖ JSON, length 4 B ‖ PIN, length 4 B ‖ attach secret. The caller zeroes it. */
 export function encodeStart(start: Start): Buffer {

@@ -23,6 +23,12 @@ const checkMilliseconds = 500;
 /** What ends the tier: the operator must change something first. */
 export class TierError extends Error {
   override readonly name = 'TierError';
+  /** What the process ends with: whether it may be started again as it is. */
+  readonly exitCode: number;
+  constructor(message: string, exitCode: number) {
+    super(message);
+    this.exitCode = exitCode;
+  }
 }
 
 export interface Supervisor {
@@ -68,8 +74,8 @@ export async function startSupervisor(config: TokenConfig, log: Logger): Promise
     })();
     return ended;
   };
-  const onFatal = (message: string) => {
-    const error = new TierError(message);
+  const onFatal = (message: string, exitCode: number) => {
+    const error = new TierError(message, exitCode);
     void stop().then(() => {
       rejectReady(error);
       resolveFailed(error);

@@ -34,7 +34,14 @@ export class HsmError extends Error {
 
 /** A token object that carries a label of Coffer's. */
 export interface TokenObject {
-  readonly kind: 'material' | 'canary' | 'trail' | 'sealing' | 'unknown';
+  readonly kind:
+    | 'material'
+    | 'canary'
+    | 'trail'
+    | 'sealing'
+    /** Neither label nor id nor value: SoftHSM leaves such where it is killed while it makes a key. */
+    | 'shell'
+    | 'unknown';
   /** CKA_ID as hex. */
   readonly id: string;
   readonly label: string;

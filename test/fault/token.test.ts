@@ -1,4 +1,4 @@
-import { existsSync, renameSync } from 'node:fs';
+import { existsSync, mkdirSync, renameSync, rmdirSync } from 'node:fs';
 import { setTimeout as rest } from 'node:timers/promises';
 import { expect } from 'chai';
 import type { Hsm, MaterialRef } from '../../src/keys/hsm.ts';
@@ -185,5 +185,23 @@ describe('a token', () => {
     const sick = async () => (await hsm.checkHealth()).hosts.every(({ problem }) => problem !== undefined);
     await eventually('the host is known as sick', sick, 4_000);
     expect(['unavailable', 'timeout']).to.include(await outcomeOf(hsm.encrypt(material, context, marked)));
+  });
+});
+
+describe('a token tier that starts while its token is away', () => {
+  it('ends with EX_TEMPFAIL, so that whoever runs it tries again, and serves when the token is there', async () => {
+    const tier = makeTier();
+    try {
+      const aside = `${tier.tokens}.aside`;
+      renameSync(tier.tokens, aside);
+      mkdirSync(tier.tokens);
+      expect(await tier.startAndEnd()).to.deep.equal({ code: 75, signal: null });
+      expect(tier.output).to.include(tier.label);
+      rmdirSync(tier.tokens);
+      renameSync(aside, tier.tokens);
+      await tier.start();
+    } finally {
+      await tier.close();
+    }
   });
 });

@@ -77,14 +77,14 @@ describe('`coffer token`', function () {
     expect(output).to.include('`label`').and.to.include('coffer.json');
   });
 
-  it('ends with 78 where the library or the token isn’t there, and says what to do', async () => {
+  it('ends with 78 where the library isn’t there, with 75 where the token isn’t, and says what to do', async () => {
     const { label, pinFile, module, environment } = initialise(join(root, 'soft'));
-    const rows: [object, string][] = [
-      [{ module: join(root, 'none.so'), label, pinFile, environment }, 'none.so'],
-      [{ module, label: 'another', pinFile, environment }, '`another`'],
-      [{ module, serial: '0000', pinFile, environment }, '`0000`'],
+    const rows: [object, string, number][] = [
+      [{ module: join(root, 'none.so'), label, pinFile, environment }, 'none.so', 78],
+      [{ module, label: 'another', pinFile, environment }, '`another`', 75],
+      [{ module, serial: '0000', pinFile, environment }, '`0000`', 75],
     ];
-    for (const [token, named] of rows) {
+    for (const [token, named, code] of rows) {
       const config = join(root, 'coffer.json');
       writeFileSync(config, JSON.stringify({ token: { ...token, socketFolder: join(root, 'sockets') } }));
       child = spawn(process.execPath, [program, 'token', '--config', config], {
@@ -94,7 +94,7 @@ describe('`coffer token`', function () {
       child.stderr?.on('data', (chunk) => {
         output += chunk;
       });
-      expect(await once(child, 'close')).to.deep.equal([78, null]);
+      expect(await once(child, 'close')).to.deep.equal([code, null]);
       expect(output).to.include(named);
       expect(output).to.not.include(readFileSync(pinFile, 'utf8').trim());
     }

@@ -4,6 +4,7 @@
  */
 import { readSync, writeSync } from 'node:fs';
 import {
+  absentExitCode,
   decodeStart,
   fatalExitCode,
   type HostMessage,
@@ -31,9 +32,9 @@ function tell(message: HostMessage): void {
   }
 }
 
-function fatal(message: string): never {
+function fatal(message: string, exitCode = fatalExitCode): never {
   tell({ type: 'fatal', message });
-  process.exit(fatalExitCode);
+  process.exit(exitCode);
 }
 
 /** Reads the start from stdin, which then stays open: its end is the supervisor's. */
@@ -64,7 +65,7 @@ function keepOpen({ options, pin }: Start, deadline: Deadline): Token {
   const failed = (error: unknown) => {
     const message = error instanceof Error ? error.message : String(error);
     if (!(error instanceof OpenError) || error.type === 'refused') fatal(message);
-    if (options.first && !opened) fatal(message);
+    if (options.first && !opened) fatal(message, absentExitCode);
     if (retries === 0) tell({ type: 'log', level: 'error', message });
     retry();
   };

@@ -157,7 +157,8 @@ export function list(session: graphene.Session): TokenObject[] {
     const label = labelOf(object);
     const id = attribute(object, pkcs11.CKA_ID).toString('hex');
     if (!label.startsWith('coffer') && !(label === '' && id === '')) continue;
-    objects.push(describe(label, id, isSecretKey(object)));
+    if (label === '' && id === '' && isEmpty(object)) objects.push({ kind: 'shell', id, label });
+    else objects.push(describe(label, id, isSecretKey(object)));
   }
   return objects;
 }
@@ -170,6 +171,11 @@ function describe(label: string, id: string, secretKey: boolean): TokenObject {
   if (label === trailLabel) return { kind: 'trail', id, label };
   if (label === sealingLabel) return { kind: 'sealing', id, label };
   return { kind: 'unknown', id, label };
+}
+
+/** Whether there is no key in it: the length of its value is 0, or it has none. */
+function isEmpty(object: graphene.SessionObject): boolean {
+  return attribute(object, pkcs11.CKA_VALUE_LEN).every((byte) => byte === 0);
 }
 
 function isSecretKey(object: graphene.SessionObject): boolean {
