@@ -1,5 +1,10 @@
 /** The `coffer` command: finds the subcommand and hands it the rest of the arguments. */
 
+// A terminal's Ctrl-C reaches every process of the group: an API process leaves it to the primary to say when.
+if (process.env.COFFER_SLOT !== undefined) {
+  for (const signal of ['SIGINT', 'SIGTERM', 'SIGHUP'] as const) process.on(signal, () => undefined);
+}
+
 const commands: Record<
   string,
   { about: string; load: () => Promise<{ run(args: string[]): Promise<void> }> }

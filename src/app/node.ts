@@ -60,7 +60,7 @@ export class Node implements ChangeWriter {
     this.#port = port;
     cluster.setupPrimary({ execArgv: process.execArgv, serialization: 'advanced' });
     this.#leases = setInterval(() => {
-      for (const member of this.#members.values()) this.#say(member, this.#lease());
+      for (const member of this.#members.values()) if (member.listening) this.#say(member, this.#lease());
     }, leaseEveryMilliseconds);
     const urls = Array.from({ length: workers }, (_, index) => this.#start(`worker-${index + 1}`));
     return (await Promise.all(urls))[0] ?? '';
@@ -111,7 +111,9 @@ export class Node implements ChangeWriter {
         const worker = cluster.fork({ COFFER_SLOT: slot, COFFER_PORT: this.#port });
         const member: Member = { slot, worker, listening: false, taken: 0 };
         this.#members.set(worker.id, member);
-        this.#say(member, this.#lease());
+        worker.on('error', (cause) =>
+          this.#parts.log.warn({ slot, err: cause }, 'the pipe to an API process broke'),
+        );
         this.#awaited.set(worker.id, (served) => {
           url = served;
           resolve(served);
@@ -139,7 +141,8 @@ export class Node implements ChangeWriter {
   }
 
   #say({ worker }: Member, message: PrimaryMessage): void {
-    if (worker.isConnected()) worker.send(message);
+    // With a callback a pipe whose other end has just died is no event that nobody hears: `exit` follows.
+    if (worker.isConnected()) worker.send(message, () => undefined);
   }
 
   #hear(worker: Worker, message: WorkerMessage): void {
@@ -147,7 +150,9 @@ export class Node implements ChangeWriter {
     if (member === undefined) return;
     switch (message.type) {
       case 'listening':
+        // INVARIANT: no lease before this: from here on changes wait for this worker.
         member.listening = true;
+        this.#say(member, this.#lease());
         this.#awaited.get(worker.id)?.(message.url);
         this.#awaited.delete(worker.id);
         return;
@@ -178,7 +183,7 @@ export class Node implements ChangeWriter {
     const message: PrimaryMessage = { type: 'invalidation', invalidation };
     for (const member of this.#members.values()) this.#say(member, message);
     const { sequence } = invalidation;
-    // A worker that doesn't listen yet has no lease from before, and reads what it caches after this.
+    // A worker that doesn't listen yet was never given a lease: it serves nothing, and reads what it caches after this.
     const behind = () =>
       [...this.#members.values()].filter(({ listening, taken }) => listening && taken < sequence);
     if (behind().length === 0) return Promise.resolve();

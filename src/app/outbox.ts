@@ -1,56 +1,51 @@
 import type { Logger } from 'pino';
+import { TrailError } from '../audit/error.ts';
 import type { Trail } from '../audit/record.ts';
-import type { StoreWriter } from '../store/store.ts';
+import type { PendingRecord, StoreWriter } from '../store/store.ts';
 
 /** How many records go to the trail together. */
 const batch = 256;
 const retryMilliseconds = 500;
+/** Segments of the trail are told apart by the machine's clock, records by the injected one. */
+const slackMilliseconds = 3_600_000;
+
+/** Which of these event ids stand in the primary's stream since that time. */
+export type ContainsEvents = (ids: Set<string>, since: number) => Promise<Set<string>>;
 
 /**
  * Brings the records of changes from the store's outbox to the trail. A record is durable from the moment its
- * change is, here or there; a crash in between leaves it in both for a moment, which the start mends.
+ * change is, here or there; a crash in between leaves it in both for a moment, which the next start mends.
  */
 export class Outbox {
-  readonly #store: StoreWriter;
+  readonly #store: Pick<StoreWriter, 'pendingRecords' | 'removeRecords'>;
   readonly #trail: Trail;
+  readonly #containsEvents: ContainsEvents;
   readonly #log: Logger;
+  /** Rows whose record is in the trail and that could not be removed yet. */
+  readonly #inTrail = new Set<number>();
+  /** Whether rows may be in the trail without being in `#inTrail`: at start, and after an append of unknown outcome. */
+  #doubt = true;
   #running: Promise<void> | undefined;
   #again = false;
+  #closing = false;
   #retry: NodeJS.Timeout | undefined;
 
-  constructor(store: StoreWriter, trail: Trail, log: Logger) {
+  constructor(
+    store: Pick<StoreWriter, 'pendingRecords' | 'removeRecords'>,
+    trail: Trail,
+    containsEvents: ContainsEvents,
+    log: Logger,
+  ) {
     this.#store = store;
     this.#trail = trail;
+    this.#containsEvents = containsEvents;
     this.#log = log;
-  }
-
-  /**
-   * At start, before any drain: takes out what the trail has already.
-   * @param containsEvents which of these event ids stand in the primary's stream since that time
-   */
-  async recover(containsEvents: (ids: Set<string>, since: number) => Promise<Set<string>>): Promise<void> {
-    for (;;) {
-      const rows = await this.#store.pendingRecords(batch);
-      if (rows.length === 0) return;
-      const oldest = Math.min(...rows.map(({ record }) => Date.parse(record.eventTime)));
-      // An hour of slack: segments are told apart by the machine's clock, records by the injected one.
-      const there = await containsEvents(
-        new Set(rows.map(({ record }) => record.eventID)),
-        oldest - 3_600_000,
-      );
-      const missing = rows.filter(({ record }) => !there.has(record.eventID));
-      await Promise.all(missing.map(({ record }) => this.#trail.append(record)));
-      await this.#store.removeRecords(rows.map(({ id }) => id));
-    }
   }
 
   /** Brings over what is there; again where more came meanwhile. Never rejects: it tries again by itself. */
   drain(): Promise<void> {
-    if (this.#running !== undefined) {
-      this.#again = true;
-      return this.#running;
-    }
-    this.#running = this.#run().finally(() => {
+    this.#again = true;
+    this.#running ??= this.#run().finally(() => {
       this.#running = undefined;
     });
     return this.#running;
@@ -59,42 +54,57 @@ export class Outbox {
   async #run(): Promise<void> {
     clearTimeout(this.#retry);
     try {
-      do {
+      while (this.#again) {
         this.#again = false;
         for (;;) {
           const rows = await this.#store.pendingRecords(batch);
           if (rows.length === 0) break;
-          const settled = await Promise.allSettled(rows.map(({ record }) => this.#trail.append(record)));
-          // INVARIANT: what append rejected is not in the trail, what it accepted is: only the latter leaves.
-          const done = rows.filter((_, index) => settled[index]?.status === 'fulfilled').map(({ id }) => id);
-          if (done.length > 0) await this.#remove(done);
-          const failed = settled.find((result) => result.status === 'rejected');
-          if (failed !== undefined) throw failed.reason;
+          await this.#bring(rows);
         }
-      } while (this.#again);
+      }
     } catch (cause) {
       this.#log.error(
         { err: cause },
         'records wait in the outbox: the trail or the store could not be written',
       );
-      this.#retry = setTimeout(() => void this.drain(), retryMilliseconds);
+      if (!this.#closing) this.#retry = setTimeout(() => void this.drain(), retryMilliseconds);
     }
   }
 
-  /** A record that is in the trail must leave the outbox before anything else is drained, or it counts twice. */
-  async #remove(ids: readonly number[]): Promise<void> {
-    for (;;) {
-      try {
-        return await this.#store.removeRecords(ids);
-      } catch (cause) {
-        this.#log.error({ err: cause }, 'the outbox can not be emptied: trying again');
-        await new Promise((resolve) => setTimeout(resolve, retryMilliseconds));
-      }
+  async #bring(rows: readonly PendingRecord[]): Promise<void> {
+    if (this.#doubt) await this.#recognise(rows);
+    const missing = rows.filter(({ id }) => !this.#inTrail.has(id));
+    const settled = await Promise.allSettled(missing.map(({ record }) => this.#trail.append(record)));
+    const failures: unknown[] = [];
+    for (const [index, { id }] of missing.entries()) {
+      const result = settled[index];
+      if (result?.status === 'fulfilled') this.#inTrail.add(id);
+      else failures.push(result?.reason);
     }
+    // INVARIANT: what append rejected is not in the trail, unless it says that it doesn't know.
+    if (failures.some((cause) => cause instanceof TrailError && cause.code === 'unknown')) this.#doubt = true;
+    const done = rows.map(({ id }) => id).filter((id) => this.#inTrail.has(id));
+    if (done.length > 0) {
+      await this.#store.removeRecords(done);
+      for (const id of done) this.#inTrail.delete(id);
+    }
+    if (failures.length > 0) throw failures[0];
   }
 
+  /** Finds out which of the rows the trail has already. */
+  async #recognise(rows: readonly PendingRecord[]): Promise<void> {
+    const oldest = Math.min(...rows.map(({ record }) => Date.parse(record.eventTime)));
+    const ids = new Set(rows.map(({ record }) => record.eventID));
+    const there = await this.#containsEvents(ids, oldest - slackMilliseconds);
+    for (const { id, record } of rows) if (there.has(record.eventID)) this.#inTrail.add(id);
+    // Rows beyond this batch are as doubtful, until a batch was not full.
+    this.#doubt = rows.length === batch;
+  }
+
+  /** Brings over what it can; the next start does the rest. */
   async close(): Promise<void> {
-    await this.drain();
+    this.#closing = true;
     clearTimeout(this.#retry);
+    await this.drain();
   }
 }

@@ -1,4 +1,5 @@
 import type { Logger } from 'pino';
+import type { TrailEvent } from '../audit/event.ts';
 import { openTrail, type TrailWriter } from '../audit/writer.ts';
 import type { Clock } from '../clock.ts';
 import type { Config } from '../config.ts';
@@ -27,8 +28,36 @@ export function openStream(
     segmentBytes: trail.segmentBytes,
     mac: (data) => hsm.trailMac(data),
     clock,
-    onFlush: ({ outcome, records, milliseconds }) =>
-      metrics.trailFlush(outcome === 'durable' ? 'written' : 'failed', records, milliseconds / 1000),
-    onEvent: (event) => log.warn({ trail: event }, `the trail: ${event.type}`),
+    onFlush: ({ outcome, records, milliseconds, unsigned }) => {
+      const written = unsigned === undefined ? 'written' : 'unsigned';
+      metrics.trailFlush(outcome === 'durable' ? written : 'failed', records, milliseconds / 1000);
+    },
+    onEvent(event) {
+      if (event.type === 'unsigned' && event.reason === 'missing-object') metrics.missingObject();
+      tell(event, log);
+    },
   });
+}
+
+function tell(event: TrailEvent, log: Logger): void {
+  switch (event.type) {
+    case 'failed':
+      return log.error({ err: event.error }, 'the trail can not be written: requests fail until it can');
+    case 'stalled':
+      return log.error({ err: event.error }, 'the disk of the trail hangs: requests fail until it answers');
+    case 'recovered':
+      return log.info('the trail can be written again');
+    case 'unsigned':
+      return log.error(
+        { reason: event.reason },
+        'the trail is written without MACs: see to the token and its trail key',
+      );
+    case 'signed':
+      return log.info('the trail has MACs again');
+    case 'cut':
+      return log.warn(
+        { bytes: event.bytes, sha256: event.sha256 },
+        'the trail ended in a line that was not whole: it is cut off',
+      );
+  }
 }

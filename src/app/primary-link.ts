@@ -5,18 +5,11 @@ import { internalError } from '../operations/failure.ts';
 import type { Lease } from './lease.ts';
 import type { PrimaryMessage, WorkerMessage } from './message.ts';
 
-/** How long a worker waits for the primary to make a change or gather metrics. */
-const patienceMilliseconds = 10_000;
-
-interface Waiting {
-  resolve(message: Extract<PrimaryMessage, { id: number }>): void;
-  reject(cause: Error): void;
-  readonly timer: NodeJS.Timeout;
-}
+type Answer = Extract<PrimaryMessage, { id: number }>;
 
 /** A worker's end of the pipe to the primary: the store's writer, as seen from here. */
 export class PrimaryLink implements ChangeWriter {
-  readonly #waiting = new Map<number, Waiting>();
+  readonly #waiting = new Map<number, (answer: Answer) => void>();
   #next = 1;
 
   constructor(on: {
@@ -53,7 +46,8 @@ export class PrimaryLink implements ChangeWriter {
   }
 
   say(message: WorkerMessage): void {
-    process.send?.(message);
+    // Where it can't be sent the primary is gone, and `disconnect` follows.
+    process.send?.(message, undefined, undefined, () => undefined);
   }
 
   async apply(change: Change, record: AuditRecord | undefined): Promise<ChangeOutcome> {
@@ -70,23 +64,20 @@ export class PrimaryLink implements ChangeWriter {
     return answer.type === 'metrics-text' ? answer.text : '';
   }
 
-  #ask(message: (id: number) => WorkerMessage): Promise<Extract<PrimaryMessage, { id: number }>> {
+  /**
+   * INVARIANT: a change is waited for until its outcome is known: to give up would report failed what may yet be
+   * done. Pipe and primary share one fate, and without them this process ends.
+   */
+  #ask(message: (id: number) => WorkerMessage): Promise<Answer> {
     const id = this.#next++;
-    return new Promise((resolve, reject) => {
-      const timer = setTimeout(() => {
-        this.#waiting.delete(id);
-        reject(internalError('the primary did not answer in time: whether the change was made is unknown'));
-      }, patienceMilliseconds);
-      this.#waiting.set(id, { resolve, reject, timer });
+    return new Promise((resolve) => {
+      this.#waiting.set(id, resolve);
       this.say(message(id));
     });
   }
 
-  #settle(message: Extract<PrimaryMessage, { id: number }>): void {
-    const waiting = this.#waiting.get(message.id);
-    if (waiting === undefined) return;
-    this.#waiting.delete(message.id);
-    clearTimeout(waiting.timer);
-    waiting.resolve(message);
+  #settle(answer: Answer): void {
+    this.#waiting.get(answer.id)?.(answer);
+    this.#waiting.delete(answer.id);
   }
 }

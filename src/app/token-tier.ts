@@ -72,7 +72,8 @@ export function startTokenTier(
       child.on('error', (cause) => fail(`the token tier can't be started: ${cause.message}`));
       child.on('exit', (code, signal) => {
         if (stopping) return;
-        if (code === fatalExit || fatal !== undefined || !started) {
+        // Anything else than `fatalExit` may pass by itself, such as a token that is away.
+        if (code === fatalExit || !started) {
           return fail(
             fatal ?? `the token tier ended at once (${signal ?? `code ${code}`}): see its log above`,
           );

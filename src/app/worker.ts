@@ -53,6 +53,7 @@ export async function runWorker(config: Config, slot: string): Promise<void> {
   });
   let listening: Listening | undefined;
   const trail = await openStream(config, slot, { hsm, metrics, clock, log });
+  const alarms = new Sampler(clock, { perSecond: 1, burst: 5 });
   const pipeline = createPipeline({
     keys,
     hsm,
@@ -61,11 +62,14 @@ export async function runWorker(config: Config, slot: string): Promise<void> {
     trail,
     alarm(detail) {
       metrics.missingObject();
-      log.fatal(
-        { detail },
-        'the token has lost an object that the store knows: restore the token from its backup',
-      );
+      if (alarms.take()) {
+        log.fatal(
+          { detail },
+          'the token has lost an object that the store knows: restore the token from its backup',
+        );
+      }
     },
+    fresh: () => (lease.held ? undefined : fresh()),
   });
 
   /** Nothing is answered from a cache that may have missed a change. */
@@ -85,7 +89,7 @@ export async function runWorker(config: Config, slot: string): Promise<void> {
       lease.held
         ? credentials.find(accessKeyId, date, region)
         : fresh().then(() => credentials.find(accessKeyId, date, region)),
-    dispatch: (call) => (lease.held ? pipeline.dispatch(call) : fresh().then(() => pipeline.dispatch(call))),
+    dispatch: (call) => pipeline.dispatch(call),
     async refused(refusal, error: KmsError) {
       if (refusal.principal === undefined && !unauthenticated.take()) return;
       await pipeline.refused(refusal, error);

@@ -11,10 +11,6 @@ export async function run(args: string[]): Promise<void> {
     const { values } = parseArgs({ args, options: { config: { type: 'string', default: 'coffer.json' } } });
     const config = readConfig(values.config);
     if (cluster.isWorker) {
-      // A terminal's Ctrl-C reaches every process of the group: the primary tells the workers when to end.
-      process.on('SIGINT', () => undefined);
-      process.on('SIGTERM', () => undefined);
-      process.on('SIGHUP', () => undefined);
       const { COFFER_SLOT = 'worker', COFFER_PORT = String(config.listen.port) } = process.env;
       const listen = { ...config.listen, port: Number(COFFER_PORT) };
       await runWorker({ ...config, listen }, COFFER_SLOT);

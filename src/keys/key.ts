@@ -2,10 +2,11 @@ import type { Scope } from '../arn.ts';
 
 /**
  * `Creating`: the row is there, the token object may not be; nobody sees the key yet.
+ * `Abandoning`: it won't be made; the token object, if there is one, is going. Nobody ever saw the key.
  * `Destroying`: the waiting period has ended and the token object is going; it can't be cancelled any more.
- * Both are ours; the API shows `Destroying` as `PendingDeletion` and never shows `Creating`.
+ * These are ours; the API shows `Destroying` as `PendingDeletion` and never shows the other two.
  */
-export type KeyState = 'Creating' | 'Enabled' | 'Disabled' | 'PendingDeletion' | 'Destroying';
+export type KeyState = 'Creating' | 'Abandoning' | 'Enabled' | 'Disabled' | 'PendingDeletion' | 'Destroying';
 
 export type KeySpec = 'SYMMETRIC_DEFAULT';
 export type KeyUsage = 'ENCRYPT_DECRYPT';

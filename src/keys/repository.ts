@@ -12,7 +12,7 @@ export interface Page<T> {
 /** To be awaited, or looked at first: it may be there already. */
 export type MaybePromise<T> = T | Promise<T>;
 
-/** What may be read, in every process. Keys in state `Creating` are not there. */
+/** What may be read, in every process. Keys in states `Creating` and `Abandoning` are not there. */
 export interface KeyRepository {
   /** At once where it is cached, which spares the hot path a promise. */
   findKey(scope: Scope, keyId: string): MaybePromise<Key | undefined>;
@@ -39,14 +39,16 @@ export type Change = Scope &
   (
     | { readonly type: 'key-creating'; readonly key: Key; readonly tags: readonly Tag[] }
     | { readonly type: 'key-created'; readonly keyId: string }
-    /** Takes back a `Creating` row. */
+    /** Gives up making a key: from here it can't become `Enabled`, and its object may go. */
+    | { readonly type: 'key-abandoning'; readonly keyId: string }
+    /** Removes an `Abandoning` row. */
     | { readonly type: 'key-abandoned'; readonly keyId: string }
     | {
         readonly type: 'key-state';
         readonly keyId: string;
         readonly from: readonly KeyState[];
         readonly to: KeyState;
-        /** Set with `PendingDeletion`, kept with `Destroying`, cleared with any other state. */
+        /** Set with `PendingDeletion`; must be the key's with `Destroying`, where given; cleared with any other state. */
         readonly deletionDate?: number;
       }
     /** Removes a `Destroying` key with its materials, aliases and tags. */

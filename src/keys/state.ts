@@ -21,7 +21,7 @@ const table = {
 export type StateRule = keyof typeof table;
 
 /** The states that the API speaks of. */
-export type PublicKeyState = Exclude<KeyState, 'Creating' | 'Destroying'>;
+export type PublicKeyState = Exclude<KeyState, 'Creating' | 'Abandoning' | 'Destroying'>;
 
 /** A key being destroyed still reads as pending deletion: its object may be gone, its row is not. */
 export function publicState(state: KeyState): PublicKeyState {
@@ -33,9 +33,10 @@ export function publicState(state: KeyState): PublicKeyState {
     case 'Destroying':
       return 'PendingDeletion';
     case 'Creating':
-      // INVARIANT: no repository hands out a key that is still being made.
+    case 'Abandoning':
+      // INVARIANT: no repository hands out a key that is not made.
       throw new KmsError('KMSInternalException', 'The request failed.', {
-        detail: 'a key in state Creating was read',
+        detail: `a key in state ${state} was read`,
       });
   }
 }

@@ -8,7 +8,7 @@ import { resolveKey } from './resolve.ts';
 /** The key a ciphertext was made under, for Decrypt and for the source side of ReEncrypt. */
 export interface CiphertextSource {
   readonly key: Key;
-  /** @throws KmsError InvalidCiphertextException, IncorrectKeyException */
+  /** The blob, checked against the key; the same answer each time. @throws KmsError InvalidCiphertextException, IncorrectKeyException */
   open(): { readonly blob: Buffer; readonly keyMaterialId: string };
 }
 
@@ -33,7 +33,7 @@ export async function ciphertextSource(
   if (blob === undefined && !given.ignoreCiphertext) throw missing('ciphertextBlob');
   if (keyId !== undefined) {
     const key = await resolveKey(keyId, { aliases: true, action: given.action }, caller, services);
-    return { key, open: () => opened(blob, key) };
+    return source(blob, key);
   }
   if (blob === undefined) throw missing(given.keyIdMember);
   const named = parseCiphertext(blob);
@@ -45,7 +45,26 @@ export async function ciphertextSource(
       'The ciphertext refers to a customer master key that does not exist, does not exist in this region, or you are not allowed to access.',
     );
   }
-  return { key, open: () => opened(blob, key) };
+  return source(blob, key);
+}
+
+function source(blob: Buffer | undefined, key: Key): CiphertextSource {
+  let once: ReturnType<CiphertextSource['open']> | undefined;
+  return {
+    key,
+    open() {
+      once ??= opened(blob, key);
+      return once;
+    },
+  };
+}
+
+/** Whether a dry run asks only who may, whatever the ciphertext is. */
+export function ignoresCiphertext(input: {
+  DryRun?: boolean | undefined;
+  DryRunModifiers?: readonly string[] | undefined;
+}): boolean {
+  return input.DryRun === true && input.DryRunModifiers?.includes('IGNORE_CIPHERTEXT') === true;
 }
 
 function opened(blob: Buffer | undefined, key: Key): { blob: Buffer; keyMaterialId: string } {

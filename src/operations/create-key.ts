@@ -1,6 +1,7 @@
 import { hash, randomBytes, randomUUID } from 'node:crypto';
 import { z } from 'zod';
 import { KmsError } from '../errors.ts';
+import { abandonKey } from '../keys/abandon.ts';
 import type { Key } from '../keys/key.ts';
 import { internalError } from './failure.ts';
 import { members } from './input.ts';
@@ -73,11 +74,8 @@ export const createKey = defineOperation({
         try {
           await services.hsm.generateKey(material);
         } catch (cause) {
-          // Where even this fails, the row stays `Creating`, which nobody sees, until the primary's job clears it up.
-          await services.hsm.destroyKey(material).then(
-            () => services.changes.apply({ ...scope, type: 'key-abandoned', keyId: key.keyId }, undefined),
-            () => undefined,
-          );
+          // Where even this fails, nobody sees the row, and the primary's job clears it up.
+          await abandonKey(key, services.changes, services.hsm).catch(() => false);
           throw cause;
         }
         const made: Key = { ...key, state: 'Enabled' };

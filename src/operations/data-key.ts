@@ -1,8 +1,9 @@
 import { z } from 'zod';
 import { keyArn } from '../arn.ts';
 import { KmsError } from '../errors.ts';
+import { canonicalContext } from '../keys/context.ts';
 import type { Key } from '../keys/key.ts';
-import { contextBytes, currentMaterial, use } from './encryption.ts';
+import { currentMaterial, use } from './encryption.ts';
 import { members } from './input.ts';
 import type { Caller, Plan, Services } from './operation.ts';
 import { resolveKey } from './resolve.ts';
@@ -32,7 +33,7 @@ export async function planDataKey(
 ): Promise<Plan> {
   const length = dataKeyLength(input.KeySpec, input.NumberOfBytes);
   const key: Key = await resolveKey(input.KeyId, { aliases: true, action }, caller, services);
-  const context = contextBytes('encryptionContext', input.EncryptionContext);
+  const context = canonicalContext(input.EncryptionContext);
   return {
     subjects: [use(key, action)],
     async run() {

@@ -1,7 +1,8 @@
 import { z } from 'zod';
 import { keyArn } from '../arn.ts';
-import { ciphertextSource } from './ciphertext-source.ts';
-import { checkAlgorithm, contextBytes, takeBase64, use } from './encryption.ts';
+import { canonicalContext } from '../keys/context.ts';
+import { ciphertextSource, ignoresCiphertext } from './ciphertext-source.ts';
+import { checkAlgorithm, takeBase64, use } from './encryption.ts';
 import { members } from './input.ts';
 import { defineOperation } from './operation.ts';
 
@@ -18,23 +19,27 @@ export const decrypt = defineOperation({
     DryRunModifiers: members.dryRunModifiers.optional(),
   }),
   async plan(input, caller, services) {
+    const ignoreCiphertext = ignoresCiphertext(input);
     const source = await ciphertextSource(
       {
         ciphertextBlob: input.CiphertextBlob,
         keyId: input.KeyId,
         keyIdMember: 'keyId',
-        ignoreCiphertext: input.DryRun === true && input.DryRunModifiers?.length === 1,
+        ignoreCiphertext,
         action: 'kms:Decrypt',
       },
       caller,
       services,
     );
     const { key } = source;
-    const context = contextBytes('encryptionContext', input.EncryptionContext);
+    const context = canonicalContext(input.EncryptionContext);
     return {
       subjects: [use(key, 'kms:Decrypt')],
-      async run() {
+      validate() {
         checkAlgorithm(key, input.EncryptionAlgorithm);
+        if (!ignoreCiphertext) source.open();
+      },
+      async run() {
         const { blob, keyMaterialId } = source.open();
         const plaintext = await services.hsm.decrypt(blob, context);
         return {

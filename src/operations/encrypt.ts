@@ -1,6 +1,7 @@
 import { z } from 'zod';
 import { keyArn } from '../arn.ts';
-import { checkAlgorithm, contextBytes, currentMaterial, use } from './encryption.ts';
+import { canonicalContext } from '../keys/context.ts';
+import { checkAlgorithm, currentMaterial, use } from './encryption.ts';
 import { members } from './input.ts';
 import { defineOperation } from './operation.ts';
 import { resolveKey } from './resolve.ts';
@@ -18,13 +19,14 @@ export const encrypt = defineOperation({
   }),
   async plan(input, caller, services) {
     const key = await resolveKey(input.KeyId, { aliases: true, action: 'kms:Encrypt' }, caller, services);
-    const context = contextBytes('encryptionContext', input.EncryptionContext);
+    const context = canonicalContext(input.EncryptionContext);
     return {
       subjects: [use(key, 'kms:Encrypt')],
+      validate: () => checkAlgorithm(key, input.EncryptionAlgorithm),
       async run() {
-        checkAlgorithm(key, input.EncryptionAlgorithm);
-        const blob = await services.hsm.encrypt(currentMaterial(key), context, input.Plaintext);
-        input.Plaintext.fill(0);
+        const blob = await services.hsm
+          .encrypt(currentMaterial(key), context, input.Plaintext)
+          .finally(() => input.Plaintext.fill(0));
         return {
           type: 'answer',
           output: {

@@ -1,28 +1,9 @@
 import { keyArn } from '../arn.ts';
 import { KmsError } from '../errors.ts';
-import { canonicalContext } from '../keys/context.ts';
 import type { Key } from '../keys/key.ts';
-import { validationError } from './input.ts';
 import type { Subject } from './operation.ts';
 
 /** What the operations that encrypt and decrypt have in common. */
-
-/** 8 KiB (AWS KMS developer guide, "Encryption context"). */
-const contextLimit = 8_192;
-const noContext = canonicalContext({});
-
-/** The context as the token authenticates it. @throws KmsError ValidationException above 8,192 bytes */
-export function contextBytes(member: string, context: Record<string, string> | undefined): Buffer {
-  if (context === undefined) return noContext;
-  let size = 0;
-  for (const key in context) size += Buffer.byteLength(key) + Buffer.byteLength(context[key] ?? '');
-  if (size > contextLimit) {
-    throw validationError([
-      `Value at '${member}' failed to satisfy constraint: Member must have length less than or equal to ${contextLimit}`,
-    ]);
-  }
-  return canonicalContext(context);
-}
 
 /** A key that a cryptographic operation uses. */
 export function use(key: Key, action: string): Subject {

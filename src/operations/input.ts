@@ -23,14 +23,25 @@ export const blob = (min: number, max: number) =>
 export const text = (min: number, max: number) => z.string().min(min).max(max);
 export const integer = (min: number, max: number) => z.int().min(min).max(max);
 
-const keyIdPattern = text(1, 2048);
+/** 8 KiB (AWS KMS developer guide, "Encryption context"). */
+const contextLimit = 8_192;
+const listLimit = 200;
+
+function contextSize(context: Readonly<Record<string, string>>): number {
+  let size = 0;
+  for (const name in context) size += Buffer.byteLength(name) + Buffer.byteLength(context[name] ?? '');
+  return size;
+}
+
 export const members = {
-  keyId: keyIdPattern,
+  keyId: text(1, 2048),
   aliasName: text(1, 256).regex(/^[a-zA-Z0-9:/_-]+$/),
   description: text(0, 8192),
   plaintext: blob(1, 4096),
   ciphertextBlob: blob(1, 6144),
-  context: z.record(z.string(), z.string()),
+  context: z.record(z.string(), z.string()).refine((context) => contextSize(context) <= contextLimit, {
+    params: { constraint: `have length less than or equal to ${contextLimit}` },
+  }),
   dryRun: z.boolean(),
   dryRunModifiers: z.array(z.enum(['IGNORE_CIPHERTEXT'])).max(1),
   /** No grant exists, so no grant token can be valid; the empty list is what some clients send. */
@@ -42,8 +53,9 @@ export const members = {
   marker: text(1, 1024).regex(/^[\u0020-\u00FF]*$/),
   policyName: text(1, 128).regex(/^[\w]+$/),
   pendingWindowInDays: integer(1, 365),
-  tags: z.array(z.strictObject({ TagKey: text(1, 128), TagValue: text(0, 256) })),
-  tagKeys: z.array(text(1, 128)),
+  tags: z.array(z.strictObject({ TagKey: text(1, 128), TagValue: text(0, 256) })).max(listLimit),
+  // More than a key can have, and few enough that a request is recorded whole and done in a moment.
+  tagKeys: z.array(text(1, 128)).max(listLimit),
 };
 
 /** @throws KmsError SerializationException, ValidationException or UnsupportedOperationException */

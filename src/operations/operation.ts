@@ -57,6 +57,8 @@ export type Result =
 /** What a request comes to, before anything is done. */
 export interface Plan {
   readonly subjects: readonly Subject[];
+  /** What else must hold, known without doing anything: a dry run ends after it. @throws KmsError */
+  validate?(): void;
   run(): Promise<Result> | Result;
 }
 

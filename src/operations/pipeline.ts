@@ -53,6 +53,8 @@ export function createPipeline(
     readonly trail: Trail;
     /** Called for every token object that the store knows and the token has lost. */
     readonly alarm: (detail: string) => void;
+    /** Resolves at once, or when what the caches hold may be answered from. @throws KmsError where that takes too long */
+    readonly fresh?: () => Promise<void> | undefined;
   },
 ): Pipeline {
   const { trail, clock } = services;
@@ -107,6 +109,7 @@ export function createPipeline(
     const plan = await prepared.plan(caller, services);
     progress.subjects = plan.subjects;
     check(operation, caller, plan);
+    plan.validate?.();
     if (prepared.dryRun) {
       throw new KmsError(
         'DryRunOperationException',
@@ -145,6 +148,8 @@ export function createPipeline(
         progress.readOnly = operation.readOnly;
         const prepared = operation.prepare(call.input);
         progress.prepared = prepared;
+        const waiting = services.fresh?.();
+        if (waiting !== undefined) await waiting;
         for (let left = attempts; left > 0 && !outcome.done; left -= 1) {
           outcome = await attempt(call, operation, prepared, progress);
         }

@@ -1,7 +1,8 @@
 import { z } from 'zod';
 import { keyArn } from '../arn.ts';
-import { ciphertextSource } from './ciphertext-source.ts';
-import { checkAlgorithm, contextBytes, currentMaterial, use } from './encryption.ts';
+import { canonicalContext } from '../keys/context.ts';
+import { ciphertextSource, ignoresCiphertext } from './ciphertext-source.ts';
+import { checkAlgorithm, currentMaterial, use } from './encryption.ts';
 import { members } from './input.ts';
 import { defineOperation } from './operation.ts';
 import { resolveKey } from './resolve.ts';
@@ -22,12 +23,13 @@ export const reEncrypt = defineOperation({
     DryRunModifiers: members.dryRunModifiers.optional(),
   }),
   async plan(input, caller, services) {
+    const ignoreCiphertext = ignoresCiphertext(input);
     const source = await ciphertextSource(
       {
         ciphertextBlob: input.CiphertextBlob,
         keyId: input.SourceKeyId,
         keyIdMember: 'sourceKeyId',
-        ignoreCiphertext: input.DryRun === true && input.DryRunModifiers?.length === 1,
+        ignoreCiphertext,
         action: 'kms:ReEncryptFrom',
       },
       caller,
@@ -35,13 +37,16 @@ export const reEncrypt = defineOperation({
     );
     const options = { aliases: true, action: 'kms:ReEncryptTo' };
     const destination = await resolveKey(input.DestinationKeyId, options, caller, services);
-    const from = contextBytes('sourceEncryptionContext', input.SourceEncryptionContext);
-    const to = contextBytes('destinationEncryptionContext', input.DestinationEncryptionContext);
+    const from = canonicalContext(input.SourceEncryptionContext);
+    const to = canonicalContext(input.DestinationEncryptionContext);
     return {
       subjects: [use(source.key, 'kms:ReEncryptFrom'), use(destination, 'kms:ReEncryptTo')],
-      async run() {
+      validate() {
         checkAlgorithm(source.key, input.SourceEncryptionAlgorithm);
         checkAlgorithm(destination, input.DestinationEncryptionAlgorithm);
+        if (!ignoreCiphertext) source.open();
+      },
+      async run() {
         const { blob, keyMaterialId } = source.open();
         const material = currentMaterial(destination);
         const result = await services.hsm.reEncrypt(blob, from, material, to);

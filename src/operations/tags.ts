@@ -25,7 +25,13 @@ export function checkTags(tags: readonly WireTag[]): Tag[] {
   });
 }
 
-export function checkTagKey(key: string): void {
+/** The keys, each once. @throws KmsError TagException */
+export function checkTagKeys(keys: readonly string[]): string[] {
+  for (const key of keys) checkTagKey(key);
+  return [...new Set(keys)];
+}
+
+function checkTagKey(key: string): void {
   if (/^aws:/i.test(key)) throw new KmsError('TagException', "Tag keys that begin with 'aws:' are reserved.");
   if (!allowed.test(key)) throw new KmsError('TagException', `The tag key ${key} has invalid characters.`);
 }

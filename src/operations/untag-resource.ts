@@ -3,15 +3,14 @@ import { allowedStates } from '../keys/state.ts';
 import { members } from './input.ts';
 import { defineOperation } from './operation.ts';
 import { resolveKey } from './resolve.ts';
-import { checkTagKey } from './tags.ts';
+import { checkTagKeys } from './tags.ts';
 
 export const untagResource = defineOperation({
   name: 'UntagResource',
   readOnly: false,
   input: z.strictObject({ KeyId: members.keyId, TagKeys: members.tagKeys }),
   async plan(input, caller, services) {
-    const { TagKeys: tagKeys } = input;
-    for (const tagKey of tagKeys) checkTagKey(tagKey);
+    const tagKeys = checkTagKeys(input.TagKeys);
     const action = 'kms:UntagResource';
     const key = await resolveKey(input.KeyId, { aliases: false, action }, caller, services);
     const { region, account, keyId } = key;

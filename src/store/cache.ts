@@ -8,6 +8,8 @@ import { Recent } from './recent.ts';
 const present = 100_000;
 /** How many names of nothing are remembered, of one kind. */
 const absent = 10_000;
+/** An access key id is no longer: AWS says so of its own. */
+const longestAccessKeyId = 128;
 
 /**
  * What is there nests by region and account, so that a look-up builds no string.
@@ -53,6 +55,11 @@ class Scoped<T> {
     this.#present.clear();
     this.#absent.clear();
   }
+}
+
+/** The same text in memory of its own: a part of a string may keep the whole of it, here a request's header. */
+function copy(text: string): string {
+  return Buffer.from(text, 'utf8').toString('utf8');
 }
 
 export interface CachedRepository extends KeyRepository, IdentityRepository {
@@ -123,8 +130,8 @@ export function cachedRepository(reader: KeyRepository & IdentityRepository): Ca
       return fill(
         () => reader.findAccessKey(accessKeyId),
         (accessKey) => {
-          if (accessKey === undefined) noCredentials.set(accessKeyId, true);
-          else credentials.set(accessKeyId, accessKey);
+          if (accessKey !== undefined) credentials.set(accessKey.accessKeyId, accessKey);
+          else if (accessKeyId.length <= longestAccessKeyId) noCredentials.set(copy(accessKeyId), true);
         },
       );
     },

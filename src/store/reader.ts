@@ -1,11 +1,14 @@
 import type { Kysely } from 'kysely';
 import type { Scope } from '../arn.ts';
 import type { AccessKey } from '../identity/credential.ts';
-import type { Alias, Key, Tag } from '../keys/key.ts';
+import type { Alias, Key, KeyState, Tag } from '../keys/key.ts';
 import type { Page } from '../keys/repository.ts';
 import { selectAccessKeys, selectKeys, toAccessKey, toAlias, toKeys } from './rows.ts';
 import type { Schema } from './schema.ts';
 import type { StoreReader } from './store.ts';
+
+/** States that nobody sees: the key isn't made, or won't be. */
+const hidden: readonly KeyState[] = ['Creating', 'Abandoning'];
 
 /** @param found up to one more than `limit`, which only says that there is more */
 function page<T>(found: readonly T[], limit: number, nameOf: (item: T) => string): Page<T> {
@@ -22,7 +25,7 @@ export function storeReader(db: Kysely<Schema>): StoreReader {
         .where('keys.region', '=', scope.region)
         .where('keys.account', '=', scope.account)
         .where('keys.key_id', '=', keyId)
-        .where('keys.state', '!=', 'Creating')
+        .where('keys.state', 'not in', hidden)
         .orderBy('materials.generation')
         .execute();
       return toKeys(rows)[0];
@@ -46,7 +49,7 @@ export function storeReader(db: Kysely<Schema>): StoreReader {
         .where('region', '=', scope.region)
         .where('account', '=', scope.account)
         .where('key_id', '>', after ?? '')
-        .where('state', '!=', 'Creating')
+        .where('state', 'not in', hidden)
         .orderBy('key_id')
         .limit(limit + 1)
         .execute();

@@ -58,7 +58,7 @@ export interface StoreWriter {
 
   /** Keys whose waiting period has ended, and those in `Destroying`. @param now milliseconds since the epoch */
   dueForDeletion(now: number): Promise<readonly Key[]>;
-  /** Keys in `Creating`: those of a process that died, when nobody is creating. */
+  /** Keys in `Creating`, being made or left behind by a process that died, and in `Abandoning`. */
   unfinishedCreations(): Promise<readonly Key[]>;
   /** Every material that should have an object in the token, in pages. */
   allMaterials(): AsyncIterable<readonly StoredMaterial[]>;

@@ -25,7 +25,7 @@ export async function dueForDeletion(db: Kysely<Schema>, now: number): Promise<r
 export async function unfinishedCreations(db: Kysely<Schema>): Promise<readonly Key[]> {
   return toKeys(
     await selectKeys(db)
-      .where('keys.state', '=', 'Creating')
+      .where('keys.state', 'in', ['Creating', 'Abandoning'])
       .orderBy('keys.region')
       .orderBy('keys.account')
       .orderBy('keys.key_id')

@@ -4,7 +4,7 @@ import { join } from 'node:path';
 import pino from 'pino';
 import { Outbox } from '../../src/app/outbox.ts';
 import { claimToken } from '../../src/app/ownership.ts';
-import { readStream } from '../../src/audit/read.ts';
+import { containsEvents, readStream } from '../../src/audit/read.ts';
 import type { AuditRecord } from '../../src/audit/record.ts';
 import { openTrail } from '../../src/audit/writer.ts';
 import type { Principal } from '../../src/identity/credential.ts';
@@ -37,7 +37,12 @@ export async function assemble() {
     clock,
   });
   const log = pino({ level: 'silent' });
-  const outbox = new Outbox(store, trail, log);
+  const outbox = new Outbox(
+    store,
+    trail,
+    (ids, since) => containsEvents(trailFolder, 'primary', ids, since),
+    log,
+  );
   const changes: ChangeWriter = {
     async apply(change, record) {
       const { outcome } = await store.apply(change, record);

@@ -1,8 +1,11 @@
+import { randomBytes } from 'node:crypto';
 import { expect } from 'chai';
 import { KmsError } from '../../src/errors.ts';
 import { destroyDueKeys } from '../../src/jobs/destroy.ts';
 import { DueTime, holdMilliseconds } from '../../src/jobs/due.ts';
-import { abandonUnfinished, compare } from '../../src/jobs/reconcile.ts';
+import { compare, creationMilliseconds, Unfinished } from '../../src/jobs/reconcile.ts';
+import { abandonKey } from '../../src/keys/abandon.ts';
+import type { MaterialRef } from '../../src/keys/hsm.ts';
 import { type Assembly, assemble } from './assembly.ts';
 import { day } from './clock.ts';
 
@@ -35,9 +38,9 @@ describe('the deletion of a key, on a real token and store', () => {
     await coffer.call('CreateAlias', { AliasName: 'alias/doomed', TargetKeyId: KeyId });
     await coffer.call('ScheduleKeyDeletion', { KeyId, PendingWindowInDays: 7 });
     coffer.clock.pass(7 * day - 1);
-    expect(await run()).to.deep.equal({ destroyed: 0, held: 0 });
+    expect(await run()).to.deep.equal({ destroyed: 0, held: 0, failures: [] });
     coffer.clock.pass(1);
-    expect(await run()).to.deep.equal({ destroyed: 1, held: 0 });
+    expect(await run()).to.deep.equal({ destroyed: 1, held: 0, failures: [] });
 
     expect((await materials()).filter(({ keyId }) => keyId === KeyId)).to.deep.equal([]);
     expect(await code(coffer.call('DescribeKey', { KeyId }))).to.equal('NotFoundException');
@@ -54,7 +57,7 @@ describe('the deletion of a key, on a real token and store', () => {
     const KeyId = await coffer.createKey();
     await coffer.call('ScheduleKeyDeletion', { KeyId, PendingWindowInDays: 7 });
     coffer.clock.jump(3650 * day);
-    expect(await run()).to.deep.equal({ destroyed: 0, held: 0 });
+    expect(await run()).to.deep.equal({ destroyed: 0, held: 0, failures: [] });
     coffer.clock.jump(-3650 * day);
     expect(await code(coffer.call('CancelKeyDeletion', { KeyId }))).to.equal('none');
   });
@@ -65,10 +68,10 @@ describe('the deletion of a key, on a real token and store', () => {
     coffer.clock.jump(3650 * day);
     due = new DueTime(coffer.clock);
     coffer.clock.pass(holdMilliseconds - 1);
-    expect(await run()).to.deep.equal({ destroyed: 0, held: 1 });
+    expect(await run()).to.deep.equal({ destroyed: 0, held: 1, failures: [] });
     coffer.clock.jump(-3650 * day);
     coffer.clock.pass(1);
-    expect(await run()).to.deep.equal({ destroyed: 0, held: 0 });
+    expect(await run()).to.deep.equal({ destroyed: 0, held: 0, failures: [] });
     expect(await code(coffer.call('CancelKeyDeletion', { KeyId }))).to.equal('none');
     expect(await code(coffer.call('EnableKey', { KeyId }))).to.equal('none');
     expect(await code(coffer.call('Encrypt', { KeyId, Plaintext: 'AAAA' }))).to.equal('none');
@@ -120,50 +123,133 @@ describe('the deletion of a key, on a real token and store', () => {
           args[0].type === 'key-destroyed' ? Promise.reject(broken) : coffer.changes.apply(...args),
       },
     };
-    const failure = await destroyDueKeys(dying).catch((error: unknown) => error);
-    expect(failure).to.equal(broken);
+    expect(await destroyDueKeys(dying)).to.deep.equal({
+      destroyed: 0,
+      held: 0,
+      failures: [{ keyId: KeyId, cause: broken }],
+    });
     expect(await code(coffer.call('CancelKeyDeletion', { KeyId }))).to.equal('KMSInvalidStateException');
-    expect(await run()).to.deep.equal({ destroyed: 1, held: 0 });
+    expect(await run()).to.deep.equal({ destroyed: 1, held: 0, failures: [] });
     expect(await code(coffer.call('DescribeKey', { KeyId }))).to.equal('NotFoundException');
   });
 
-  it('a creation that died half-way leaves neither row nor object', async () => {
-    const before = await materials();
-    const scope = { region: 'us-east-1', account: '111122223333' };
-    const keyId = crypto.randomUUID();
-    const materialId = 'ab'.repeat(16);
-    const now = coffer.clock.now();
-    await coffer.changes.apply(
-      {
-        ...scope,
-        type: 'key-creating',
-        key: {
-          ...scope,
-          keyId,
-          state: 'Creating',
-          description: '',
-          keySpec: 'SYMMETRIC_DEFAULT',
-          keyUsage: 'ENCRYPT_DECRYPT',
-          origin: 'AWS_KMS',
-          createdAt: now,
-          currentMaterialId: materialId,
-          materials: [{ materialId, keyMaterialId: 'cd'.repeat(32), createdAt: now }],
-        },
-        tags: [],
+  it('a key that is cancelled and scheduled anew while the job is at work is not destroyed before its new date', async () => {
+    const first = await coffer.createKey();
+    const second = await coffer.createKey();
+    for (const KeyId of [first, second])
+      await coffer.call('ScheduleKeyDeletion', { KeyId, PendingWindowInDays: 7 });
+    coffer.clock.pass(7 * day);
+    const listed = await coffer.store.dueForDeletion(due.now());
+    // While the job is at the first key, the owner of the others changes their mind twice.
+    for (const KeyId of [first, second]) {
+      await coffer.call('CancelKeyDeletion', { KeyId });
+      await coffer.call('ScheduleKeyDeletion', { KeyId, PendingWindowInDays: 30 });
+    }
+    const job = { ...coffer, due, store: { dueForDeletion: async () => listed } };
+    expect(await destroyDueKeys(job)).to.deep.equal({ destroyed: 0, held: 0, failures: [] });
+    for (const KeyId of [first, second]) {
+      expect(await code(coffer.call('CancelKeyDeletion', { KeyId }))).to.equal('none');
+    }
+  });
+
+  it('one key that can not be destroyed does not keep the others', async () => {
+    const keys = [await coffer.createKey(), await coffer.createKey(), await coffer.createKey()];
+    for (const KeyId of keys) await coffer.call('ScheduleKeyDeletion', { KeyId, PendingWindowInDays: 7 });
+    coffer.clock.pass(7 * day);
+    const cause = new Error('this one not');
+    const [stubborn] = await coffer.store.dueForDeletion(due.now());
+    const hsm = Object.create(coffer.hsm, {
+      destroyKey: {
+        value: (material: MaterialRef) =>
+          material.keyId === stubborn?.keyId ? Promise.reject(cause) : coffer.hsm.destroyKey(material),
       },
-      undefined,
-    );
-    await coffer.hsm.generateKey({ keyId, materialId });
-    expect(await code(coffer.call('DescribeKey', { KeyId: keyId }))).to.equal('NotFoundException');
-    expect(
-      await abandonUnfinished(await coffer.store.unfinishedCreations(), coffer.changes, coffer.hsm),
-    ).to.equal(1);
-    expect(await materials()).to.have.deep.members(before);
-    expect(await coffer.store.unfinishedCreations()).to.deep.equal([]);
+    });
+    expect(await destroyDueKeys({ ...coffer, due, hsm })).to.deep.equal({
+      destroyed: 2,
+      held: 0,
+      failures: [{ keyId: stubborn?.keyId, cause }],
+    });
+    expect(await run()).to.deep.equal({ destroyed: 1, held: 0, failures: [] });
+  });
+
+  describe('a creation that died half-way', () => {
+    const scope = { region: 'us-east-1', account: '111122223333' };
+
+    async function halfMade(): Promise<MaterialRef> {
+      const material = { keyId: crypto.randomUUID(), materialId: randomBytes(16).toString('hex') };
+      const now = coffer.clock.now();
+      await coffer.changes.apply(
+        {
+          ...scope,
+          type: 'key-creating',
+          key: {
+            ...scope,
+            keyId: material.keyId,
+            state: 'Creating',
+            description: '',
+            keySpec: 'SYMMETRIC_DEFAULT',
+            keyUsage: 'ENCRYPT_DECRYPT',
+            origin: 'AWS_KMS',
+            createdAt: now,
+            currentMaterialId: material.materialId,
+            materials: [
+              {
+                materialId: material.materialId,
+                keyMaterialId: randomBytes(32).toString('hex'),
+                createdAt: now,
+              },
+            ],
+          },
+          tags: [],
+        },
+        undefined,
+      );
+      await coffer.hsm.generateKey(material);
+      return material;
+    }
+
+    it('leaves neither row nor object', async () => {
+      const before = await materials();
+      const { keyId } = await halfMade();
+      expect(await code(coffer.call('DescribeKey', { KeyId: keyId }))).to.equal('NotFoundException');
+      expect(await new Unfinished(coffer).abandonAll()).to.equal(1);
+      expect(await materials()).to.have.deep.members(before);
+      expect(await coffer.store.unfinishedCreations()).to.deep.equal([]);
+    });
+
+    it('is cleared up after a while, by the time that has truly passed', async () => {
+      const unfinished = new Unfinished(coffer);
+      await halfMade();
+      expect(await unfinished.abandonOld()).to.equal(0);
+      coffer.clock.jump(3650 * day);
+      expect(await unfinished.abandonOld()).to.equal(0);
+      coffer.clock.jump(-3650 * day);
+      coffer.clock.pass(creationMilliseconds);
+      expect(await unfinished.abandonOld()).to.equal(1);
+    });
+
+    it('and was finished after all keeps its object; one that is given up can not be finished', async () => {
+      const finished = await halfMade();
+      const [listed] = await coffer.store.unfinishedCreations();
+      if (listed === undefined) return expect.fail();
+      const created = { ...scope, type: 'key-created', keyId: finished.keyId } as const;
+      expect(await coffer.changes.apply(created, undefined)).to.deep.equal({ type: 'done' });
+      expect(await abandonKey(listed, coffer.changes, coffer.hsm)).to.equal(false);
+      expect(await code(coffer.call('Encrypt', { KeyId: finished.keyId, Plaintext: 'AAAA' }))).to.equal(
+        'none',
+      );
+
+      const { keyId } = await halfMade();
+      await coffer.changes.apply({ ...scope, type: 'key-abandoning', keyId }, undefined);
+      expect(await coffer.changes.apply({ ...created, keyId }, undefined)).to.deep.equal({
+        type: 'conflict',
+      });
+      expect(await new Unfinished(coffer).abandonAll()).to.equal(1);
+    });
   });
 
   it('store and token are compared: what neither explains is told, and left alone', async () => {
-    expect(await compare(coffer.store, coffer.hsm)).to.deep.equal({ unexplained: [], lost: [] });
+    expect(await compare(coffer.store, coffer.hsm)).to.deep.equal({ unexplained: [], shells: 0, lost: [] });
     const stray = { keyId: crypto.randomUUID(), materialId: 'ef'.repeat(16) };
     await coffer.hsm.generateKey(stray);
     const KeyId = await coffer.createKey();

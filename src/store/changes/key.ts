@@ -77,12 +77,13 @@ export async function beginKey(trx: Trx, change: ChangeOf<'key-creating'>): Prom
   return done([key.keyId]);
 }
 
-/** Sets columns of a key that is in one of the states, or finds a conflict. */
+/** Sets columns of a key that is in one of the states (and due then, where that is said), or finds a conflict. */
 async function update(
   trx: Trx,
   change: Scope & { readonly keyId: string },
   from: readonly KeyState[],
   values: { state?: KeyState; deletion_date?: number | null; description?: string },
+  due?: number,
 ): Promise<Made> {
   if (from.length === 0) return conflict;
   const { numUpdatedRows } = await trx
@@ -92,6 +93,7 @@ async function update(
     .where('account', '=', change.account)
     .where('key_id', '=', change.keyId)
     .where('state', 'in', from)
+    .$if(due !== undefined, (query) => query.where('deletion_date', '=', due ?? null))
     .executeTakeFirstOrThrow();
   return numUpdatedRows === 1n ? done([change.keyId]) : conflict;
 }
@@ -107,7 +109,8 @@ export async function setState(trx: Trx, change: ChangeOf<'key-state'>): Promise
   }
   if (state === 'PendingDeletion')
     return update(trx, change, from, { state, deletion_date: deletionDate ?? null });
-  if (state === 'Destroying') return update(trx, change, from, { state });
+  // A key that was kept and scheduled anew meanwhile has another date: it is not the one that was due.
+  if (state === 'Destroying') return update(trx, change, from, { state }, deletionDate);
   return update(trx, change, from, { state, deletion_date: null });
 }
 
@@ -139,8 +142,12 @@ async function remove(trx: Trx, change: Scope & { readonly keyId: string }, stat
   );
 }
 
+export function giveUpKey(trx: Trx, change: ChangeOf<'key-abandoning'>): Promise<Made> {
+  return update(trx, change, ['Creating'], { state: 'Abandoning' });
+}
+
 export function takeBackKey(trx: Trx, change: ChangeOf<'key-abandoned'>): Promise<Made> {
-  return remove(trx, change, 'Creating');
+  return remove(trx, change, 'Abandoning');
 }
 
 export function destroyKey(trx: Trx, change: ChangeOf<'key-destroyed'>): Promise<Made> {

@@ -2,7 +2,7 @@ import type { Transaction } from 'kysely';
 import type { Change, ChangeOutcome } from '../../keys/repository.ts';
 import type { Schema } from '../schema.ts';
 import { createAlias, deleteAlias, updateAlias } from './alias.ts';
-import { beginKey, destroyKey, finishKey, setDescription, setState, takeBackKey } from './key.ts';
+import { beginKey, destroyKey, finishKey, giveUpKey, setDescription, setState, takeBackKey } from './key.ts';
 import { putTags, removeTags } from './tag.ts';
 
 export type Trx = Transaction<Schema>;
@@ -28,6 +28,8 @@ export function make(trx: Trx, change: Change): Promise<Made> {
       return beginKey(trx, change);
     case 'key-created':
       return finishKey(trx, change);
+    case 'key-abandoning':
+      return giveUpKey(trx, change);
     case 'key-abandoned':
       return takeBackKey(trx, change);
     case 'key-state':

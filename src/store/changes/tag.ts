@@ -29,13 +29,13 @@ export async function putTags(trx: Trx, change: ChangeOf<'tags-put'>): Promise<M
 export async function removeTags(trx: Trx, change: ChangeOf<'tags-removed'>): Promise<Made> {
   const { region, account, keyId, from, tagKeys } = change;
   if (!(await isIn(trx, change, keyId, from))) return conflict;
-  for (const tagKey of tagKeys) {
+  if (tagKeys.length > 0) {
     await trx
       .deleteFrom('tags')
       .where('region', '=', region)
       .where('account', '=', account)
       .where('key_id', '=', keyId)
-      .where('tag_key', '=', tagKey)
+      .where('tag_key', 'in', tagKeys)
       .execute();
   }
   return done([keyId]);

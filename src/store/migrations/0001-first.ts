@@ -7,7 +7,7 @@ import { type Kysely, type Migration, sql } from 'kysely';
  * Specs, usages and origins are a growing list that the code knows.
  */
 const states =
-  "'Creating', 'Enabled', 'Disabled', 'PendingDeletion', 'Destroying', 'PendingImport', 'PendingReplicaDeletion', 'Unavailable', 'Updating'";
+  "'Creating', 'Abandoning', 'Enabled', 'Disabled', 'PendingDeletion', 'Destroying', 'PendingImport', 'PendingReplicaDeletion', 'Unavailable', 'Updating'";
 
 const strict = sql`strict`;
 const clustered = sql`without rowid, strict`;

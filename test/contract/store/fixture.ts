@@ -91,7 +91,14 @@ export function newRecord(eventName: string): AuditRecord {
   };
 }
 
-export const all = ['Creating', 'Enabled', 'Disabled', 'PendingDeletion', 'Destroying'] as const;
+export const all = [
+  'Creating',
+  'Abandoning',
+  'Enabled',
+  'Disabled',
+  'PendingDeletion',
+  'Destroying',
+] as const;
 
 /** Applies what must be `done`. */
 export async function apply(writer: StoreWriter, change: Change): Promise<Applied> {
@@ -112,6 +119,10 @@ export async function addKey(
   const { keyId } = key;
   await apply(writer, { ...where, type: 'key-creating', key, tags });
   if (state === 'Creating') return key;
+  if (state === 'Abandoning') {
+    await apply(writer, { ...where, type: 'key-abandoning', keyId });
+    return { ...key, state };
+  }
   await apply(writer, { ...where, type: 'key-created', keyId });
   if (state === 'Enabled') return { ...key, state };
   if (state === 'Disabled') {

@@ -114,14 +114,20 @@ export function keysContract(make: MakePlace): void {
   it('finishes and takes back only keys that are being created', async () => {
     const { writer, reader } = store;
     for (const state of all) {
-      if (state === 'Creating') continue;
+      if (state === 'Creating' || state === 'Abandoning') continue;
       const { keyId } = await addKey(writer, { state });
       await conflicts({ ...scope, type: 'key-created', keyId });
+      await conflicts({ ...scope, type: 'key-abandoning', keyId });
       await conflicts({ ...scope, type: 'key-abandoned', keyId });
       expect(await reader.findKey(scope, keyId)).to.include({ state });
     }
     const { keyId } = await addKey(writer, { state: 'Creating' }, [{ key: 'team', value: 'blue' }]);
     const { keys } = await writer.count();
+    // Whoever still makes it must not be able to finish once its object may be gone.
+    await conflicts({ ...scope, type: 'key-abandoned', keyId });
+    await apply(writer, { ...scope, type: 'key-abandoning', keyId });
+    await conflicts({ ...scope, type: 'key-created', keyId });
+    expect(await reader.findKey(scope, keyId)).to.equal(undefined);
     await apply(writer, { ...scope, type: 'key-abandoned', keyId });
     expect((await writer.count()).keys).to.equal(keys - 1);
     await conflicts({ ...scope, type: 'key-abandoned', keyId });
@@ -158,7 +164,10 @@ export function keysContract(make: MakePlace): void {
     await move('PendingDeletion', 'Disabled');
     expect(await found()).to.not.have.property('deletionDate');
     await move('Disabled', 'PendingDeletion', 88);
-    await move('PendingDeletion', 'Destroying');
+    // Not the key that was due at that time: it was kept and scheduled anew.
+    expect((await move('PendingDeletion', 'Destroying', 77)).outcome).to.deep.equal({ type: 'conflict' });
+    expect(await found()).to.include({ state: 'PendingDeletion', deletionDate: 88 });
+    await move('PendingDeletion', 'Destroying', 88);
     expect(await found()).to.include({ state: 'Destroying', deletionDate: 88 });
   });
 

@@ -25,6 +25,7 @@ export function listsContract(make: MakePlace): void {
     const ids: string[] = [];
     for (let index = 0; index < 6; index += 1) ids.push((await addKey(writer)).keyId);
     await addKey(writer, { state: 'Creating' });
+    await addKey(writer, { state: 'Abandoning' });
     await addKey(writer, { region: 'eu-west-1' });
     ids.sort();
     for (const limit of [1, 2, 3, 6, 7, 1000]) {

@@ -43,8 +43,14 @@ function expected(model: Model, change: Change): ChangeOutcome['type'] {
       else key.state = change.type === 'key-created' ? 'Enabled' : change.to;
       return 'done';
     }
+    case 'key-abandoning': {
+      const key = inState(change.keyId, ['Creating']);
+      if (key === undefined) return 'conflict';
+      key.state = 'Abandoning';
+      return 'done';
+    }
     case 'key-abandoned':
-      return remove(change.keyId, 'Creating');
+      return remove(change.keyId, 'Abandoning');
     case 'key-destroyed':
       return remove(change.keyId, 'Destroying');
     case 'alias-created': {
@@ -95,6 +101,7 @@ const change: fc.Arbitrary<Change> = fc.oneof(
     ),
   },
   { weight: 3, arbitrary: keyId.map((keyId): Change => ({ ...scope, type: 'key-created', keyId })) },
+  keyId.map((keyId): Change => ({ ...scope, type: 'key-abandoning', keyId })),
   keyId.map((keyId): Change => ({ ...scope, type: 'key-abandoned', keyId })),
   keyId.map((keyId): Change => ({ ...scope, type: 'key-destroyed', keyId })),
   fc
@@ -151,7 +158,7 @@ export function modelContract(make: MakePlace): void {
           for (const keyId of keyIds) {
             const key = await reader.findKey(scope, keyId);
             const there = model.keys.get(keyId);
-            if (there === undefined || there.state === 'Creating') {
+            if (there === undefined || there.state === 'Creating' || there.state === 'Abandoning') {
               expect(key).to.equal(undefined);
               continue;
             }

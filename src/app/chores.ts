@@ -1,0 +1,98 @@
+import type { Logger } from 'pino';
+import type { Clock } from '../clock.ts';
+import { destroyDueKeys } from '../jobs/destroy.ts';
+import { DueTime } from '../jobs/due.ts';
+import { compare, Unfinished } from '../jobs/reconcile.ts';
+import type { Hsm } from '../keys/hsm.ts';
+import type { ChangeWriter } from '../keys/repository.ts';
+import type { StoreWriter } from '../store/store.ts';
+
+const everyMilliseconds = 60_000;
+const healthEveryMilliseconds = 10_000;
+
+export interface ChoreParts {
+  readonly store: StoreWriter;
+  readonly changes: ChangeWriter;
+  readonly hsm: Hsm;
+  readonly clock: Clock;
+  readonly log: Logger;
+}
+
+/** What the primary does by itself: clearing up at start, then every minute. */
+export class Chores {
+  readonly #parts: ChoreParts;
+  readonly #unfinished: Unfinished;
+  readonly #due: DueTime;
+  #ending = false;
+  #last: Promise<void> = Promise.resolve();
+  #timers: NodeJS.Timeout[] = [];
+
+  constructor(parts: ChoreParts) {
+    this.#parts = parts;
+    this.#unfinished = new Unfinished(parts);
+    this.#due = new DueTime(parts.clock);
+  }
+
+  /** Before anybody makes keys: takes back what a crash left half made, and compares store and token. */
+  async clearUp(): Promise<void> {
+    const { store, hsm, log } = this.#parts;
+    const taken = await this.#unfinished.abandonAll();
+    if (taken > 0) log.warn({ keys: taken }, 'took back keys that were being made when the service died');
+    const { unexplained, shells, lost } = await compare(store, hsm);
+    if (unexplained.length > 0) {
+      log.error({ objects: unexplained }, 'the token has objects that the store does not know');
+    }
+    if (shells > 0) log.info({ objects: shells }, 'the token has half-made objects without a key in them');
+    if (lost.length > 0) {
+      log.fatal(
+        { materials: lost },
+        'the token has lost keys that the store knows: restore the token from its backup',
+      );
+    }
+  }
+
+  start(): void {
+    const next = () => {
+      this.#last = this.#last.then(() => this.#run());
+    };
+    next();
+    this.#timers = [
+      setInterval(next, everyMilliseconds),
+      // For the metrics alone, which checkHealth feeds.
+      setInterval(() => void this.#parts.hsm.checkHealth().catch(() => undefined), healthEveryMilliseconds),
+    ];
+  }
+
+  async #run(): Promise<void> {
+    const { store, changes, hsm, clock, log } = this.#parts;
+    if (this.#ending) return;
+    await this.#unfinished
+      .abandonOld()
+      .catch((cause: unknown) => log.error({ err: cause }, 'half-made keys could not be taken back'));
+    try {
+      const { destroyed, held, failures } = await destroyDueKeys({
+        store,
+        changes,
+        hsm,
+        clock,
+        due: this.#due,
+        ending: () => this.#ending,
+      });
+      if (destroyed > 0) log.info({ keys: destroyed }, 'destroyed keys whose waiting period has ended');
+      if (held > 0) {
+        log.warn({ keys: held }, 'keys came due while the service was down: they are held for an hour');
+      }
+      for (const { keyId, cause } of failures)
+        log.error({ keyId, err: cause }, 'a key could not be destroyed');
+    } catch (cause) {
+      log.error({ err: cause }, 'the deletion job failed: it tries again');
+    }
+  }
+
+  /** Waits for the key in hand. */
+  async stop(): Promise<void> {
+    this.#ending = true;
+    for (const timer of this.#timers) clearInterval(timer);
+    await this.#last;
+  }
+}
