@@ -72,10 +72,7 @@ async function initialise(
 /** A crash between the two rows leaves an account without its administrator: the next run makes that one. */
 async function ensureAdministrator(store: StoreWriter, wanted: string | undefined): Promise<Principal> {
   const [existing] = await store.listAccounts();
-  const account =
-    existing?.account ??
-    wanted ??
-    String(randomInt(100_000_000_000, 1_000_000_000_000 - 1)).padStart(12, '0');
+  const account = existing?.account ?? wanted ?? String(randomInt(100_000_000_000, 1_000_000_000_000));
   if (wanted !== undefined && account !== wanted) {
     throw new Error(`the store has the account ${account} already: leave out --account`);
   }
