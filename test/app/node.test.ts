@@ -1,5 +1,5 @@
 import { execFile } from 'node:child_process';
-import { cpSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
+import { cpSync, readdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { Agent } from 'node:http';
 import { join, resolve } from 'node:path';
 import { setTimeout as pause } from 'node:timers/promises';
@@ -40,6 +40,24 @@ describe('a node', function () {
   async function newKey(client: KMS): Promise<string> {
     const { KeyMetadata } = await client.createKey({});
     return KeyMetadata?.KeyId ?? expect.fail('no key');
+  }
+
+  async function eventuallyOk(call: () => Promise<unknown>): Promise<boolean> {
+    const until = performance.now() + 15_000;
+    while (performance.now() < until) if ((await outcome(call())) === 'ok') return true;
+    return false;
+  }
+
+  /** Every record of the trail. */
+  function trail(): { eventName: string; requestParameters: { keyId?: string } | null }[] {
+    return readdirSync(service.trailFolder)
+      .flatMap((slot) =>
+        readdirSync(join(service.trailFolder, slot)).map((name) => join(service.trailFolder, slot, name)),
+      )
+      .filter((file) => file.endsWith('.jsonl'))
+      .flatMap((file) => readFileSync(file, 'utf8').trimEnd().split('\n'))
+      .map((line) => JSON.parse(line))
+      .filter(({ eventName }) => eventName !== undefined);
   }
 
   const workers = () => service.processes().filter(({ kind }) => kind === 'worker');
@@ -87,13 +105,85 @@ describe('a node', function () {
     const KeyId = await newKey(client);
     const before = workers().map(({ pid }) => pid);
     for (const pid of before) process.kill(pid, 'SIGKILL');
-    const until = performance.now() + 15_000;
-    let answer = '';
-    while (answer !== 'ok' && performance.now() < until) {
-      answer = await outcome(service.client().encrypt({ KeyId, Plaintext: Buffer.from('x') }));
-    }
-    expect(answer).to.equal('ok');
+    expect(
+      await eventuallyOk(() => service.client().encrypt({ KeyId, Plaintext: Buffer.from('x') })),
+    ).to.equal(true);
     expect(workers().map(({ pid }) => pid)).not.to.include.members(before);
+  });
+
+  it('outlives a worker that dies while the primary is busy and changes wait for it', async () => {
+    const [primary] = service.processes().filter(({ kind }) => kind === 'primary');
+    if (primary === undefined) return expect.fail();
+    for (let round = 0; round < 3; round += 1) {
+      const client = service.client();
+      const changes = Array.from({ length: 4 }, () => outcome(client.createKey({})));
+      // Held up, the primary writes to the dead worker's pipe before it reads that the worker is dead.
+      process.kill(primary.pid, 'SIGSTOP');
+      const [worker] = workers();
+      if (worker !== undefined) process.kill(worker.pid, 'SIGKILL');
+      await pause(300);
+      process.kill(primary.pid, 'SIGCONT');
+      await Promise.all(changes);
+    }
+    expect(service.pids()).to.include(primary.pid);
+    expect(await eventuallyOk(() => service.client().listKeys({}))).to.equal(true);
+  });
+
+  it('records the largest inputs that it accepts, and refuses larger ones in the words of AWS', async () => {
+    const client = service.client();
+    const KeyId = await newKey(client);
+    const tags = (count: number) =>
+      Array.from({ length: count }, (_, index) => ({
+        TagKey: `${'k'.repeat(120)}${index}`,
+        TagValue: 'é'.repeat(256),
+      }));
+    await client.tagResource({ KeyId, Tags: tags(50) });
+    expect(await outcome(client.tagResource({ KeyId, Tags: tags(51) }))).to.equal('LimitExceededException');
+    expect(await outcome(client.tagResource({ KeyId, Tags: tags(1_000) }))).to.equal('ValidationException');
+    const TagKeys = Array.from({ length: 4_500 }, (_, index) => 'k'.repeat(100) + index);
+    expect(await outcome(client.untagResource({ KeyId, TagKeys }))).to.equal('ValidationException');
+    await client.untagResource({ KeyId, TagKeys: tags(50).map(({ TagKey }) => TagKey) });
+    await client.updateKeyDescription({ KeyId, Description: '\u0001'.repeat(8_192) });
+    const context = (size: number) => ({ a: 'x'.repeat(size - 1) });
+    await client.encrypt({ KeyId, Plaintext: Buffer.from('x'), EncryptionContext: context(8_192) });
+    for (const size of [8_193, 500_000]) {
+      const refused = client.encrypt({
+        KeyId,
+        Plaintext: Buffer.from('x'),
+        EncryptionContext: context(size),
+      });
+      expect(await outcome(refused)).to.equal('ValidationException');
+    }
+    await service.stop();
+    await service.start();
+    const recorded = trail().filter(({ requestParameters }) => requestParameters?.keyId === KeyId);
+    expect(new Set(recorded.map(({ eventName }) => eventName))).to.deep.equal(
+      new Set(['TagResource', 'UntagResource', 'UpdateKeyDescription', 'Encrypt']),
+    );
+  });
+
+  it('tells in a dry run what would fail', async () => {
+    const client = service.client();
+    const KeyId = await newKey(client);
+    const DryRun = true;
+    const { CiphertextBlob } = await client.encrypt({ KeyId, Plaintext: Buffer.from('x') });
+    expect(await outcome(client.decrypt({ CiphertextBlob, DryRun }))).to.equal('DryRunOperationException');
+    const garbage = Buffer.from('garbage');
+    expect(await outcome(client.decrypt({ KeyId, CiphertextBlob: garbage, DryRun }))).to.equal(
+      'InvalidCiphertextException',
+    );
+    const other = await newKey(client);
+    expect(await outcome(client.decrypt({ KeyId: other, CiphertextBlob, DryRun }))).to.equal(
+      'IncorrectKeyException',
+    );
+    const DryRunModifiers = ['IGNORE_CIPHERTEXT' as const];
+    expect(await outcome(client.decrypt({ KeyId, DryRun, DryRunModifiers }))).to.equal(
+      'DryRunOperationException',
+    );
+    const EncryptionAlgorithm = 'RSAES_OAEP_SHA_256';
+    expect(
+      await outcome(client.encrypt({ KeyId, Plaintext: garbage, EncryptionAlgorithm, DryRun })),
+    ).to.equal('InvalidKeyUsageException');
   });
 
   it('tells its health and its metrics', async () => {
