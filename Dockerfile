@@ -3,6 +3,8 @@
 #   docker build -t coffer .
 #   docker run --read-only --tmpfs /tmp -p 127.0.0.1:8600:8600 -v coffer-data:/data -v coffer-token:/token coffer
 #
+#   docker run --rm -v coffer-data:/data coffer cat /data/credentials     # the administrator's AWS profile
+#
 # For production give it a configuration of yours, TLS and your HSM's library, and run the two tiers as two
 # containers under two users (docs/production.md):
 #
