@@ -16,6 +16,8 @@ export interface Load {
   readonly errors: number;
   /** CPU microseconds an operation, by kind of process. */
   readonly cpu: Record<Process['kind'] | 'wrk', number>;
+  /** Share of the machine's CPU time that others took meanwhile, the hypervisor among them: above a few per cent the row says little. */
+  readonly others: number;
 }
 
 /** What the script's `done` prints. */
@@ -56,6 +58,17 @@ function cpuOf(pid: number | 'self', children = false): number {
   return (Number(fields[own]) + Number(fields[system])) * 10_000;
 }
 
+/** CPU microseconds of all cores since the machine's start: used by anybody (stolen ones too), and idle. */
+function cpuOfAll(): { used: number; idle: number } {
+  // user nice system idle iowait irq softirq steal guest guest_nice: proc_stat(5)
+  const [line = ''] = readFileSync('/proc/stat', 'utf8').split('\n', 1);
+  const [user = 0, nice = 0, system = 0, idle = 0, wait = 0, irq = 0, soft = 0, steal = 0] = line
+    .split(/\s+/)
+    .slice(1)
+    .map((ticks) => Number(ticks) * 10_000);
+  return { used: user + nice + system + irq + soft + steal, idle: idle + wait };
+}
+
 export async function load(options: {
   readonly url: string;
   readonly request: SignedRequest;
@@ -70,6 +83,7 @@ export async function load(options: {
     writeFileSync(file, script(request), { mode: 0o600 });
     const before = processes.map(({ pid }) => cpuOf(pid));
     const wrkBefore = cpuOf('self', true);
+    const allBefore = cpuOfAll();
     const { stdout } = await promisify(execFile)('wrk', [
       '-t1',
       `-c${connections}`,
@@ -94,7 +108,11 @@ export async function load(options: {
     processes.forEach(({ pid, kind }, index) => {
       cpu[kind] += (cpuOf(pid) - (before[index] ?? 0)) / each;
     });
+    const all = cpuOfAll();
+    const used = all.used - allBefore.used;
+    const ours = each * Object.values(cpu).reduce((sum, one) => sum + one, 0);
     return {
+      others: Math.max(0, used - ours) / (used + all.idle - allBefore.idle),
       operationsPerSecond: (summary.requests / summary.microseconds) * 1e6,
       p50: summary.p50 / 1_000,
       p99: summary.p99 / 1_000,
