@@ -18,6 +18,10 @@ export interface ListenOptions {
   /** Serve plain HTTP on an address that is not loopback. */
   readonly plainHttp: boolean;
   readonly log: Logger;
+  /** Connections at once, of this process: 10,000 where not given. One more is closed as it comes. */
+  readonly maxConnections?: number;
+  /** Milliseconds for a TLS handshake: 10 seconds where not given. */
+  readonly handshakeTimeout?: number;
 }
 
 export interface Listening {
@@ -47,7 +51,7 @@ const timeouts: ServerOptions = {
 
 /** Serves until closed. @throws Error where the address can't be had or the configuration is not safe */
 export async function listen(handler: RequestListener, options: ListenOptions): Promise<Listening> {
-  const { host, tls, plainHttp, log } = options;
+  const { host, tls, plainHttp, log, maxConnections = 10_000, handshakeTimeout = 10_000 } = options;
   if (tls === undefined && !plainHttp && !isLoopback(host)) {
     throw new Error(
       `plain HTTP on \`${host}\` would show keys and signatures to the network: set \`listen.tls\`, or ` +
@@ -55,7 +59,10 @@ export async function listen(handler: RequestListener, options: ListenOptions): 
     );
   }
   const server: Server =
-    tls === undefined ? createServer(timeouts) : createTlsServer({ ...readTls(tls), ...timeouts });
+    tls === undefined
+      ? createServer(timeouts)
+      : createTlsServer({ ...readTls(tls), ...timeouts, handshakeTimeout });
+  limit(server, maxConnections, log);
   const drain = track(server, handler);
   await bind(server, options);
   const { address, port } = bound(server);
@@ -75,6 +82,18 @@ export async function listen(handler: RequestListener, options: ListenOptions): 
     },
     close: (grace = 10_000) => drain(grace),
   };
+}
+
+/** Closes connections beyond so many as they come, and says so, not more often than every ten seconds. */
+function limit(server: Server, maxConnections: number, log: Logger): void {
+  let told = Number.NEGATIVE_INFINITY;
+  server.maxConnections = maxConnections;
+  server.on('drop', () => {
+    const now = performance.now();
+    if (now - told < 10_000) return;
+    told = now;
+    log.warn({ maxConnections }, 'too many connections, new ones are closed');
+  });
 }
 
 /** Hands requests to the handler and remembers which are under way. @returns what closes the server */

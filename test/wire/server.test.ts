@@ -64,6 +64,22 @@ describe('the server', () => {
     await api.close(0);
   });
 
+  it('takes so many connections and no more, and says so once', async () => {
+    const api = await startApi({ maxConnections: 2 });
+    const kept = [open(api), open(api)];
+    await Promise.all(kept.map(({ socket }) => once(socket, 'connect')));
+    for (let more = 0; more < 3; more++) expect(await open(api).closed).to.equal('');
+    expect(api.log.filter(({ maxConnections }) => maxConnections === 2).length).to.equal(1);
+    for (const { socket } of kept) socket.destroy();
+    let status: number | undefined;
+    while (status !== 200)
+      status = await call(api, 'Encrypt', '{}').then(
+        (answer) => answer.status,
+        () => undefined,
+      );
+    await api.close(0);
+  });
+
   describe('closing', () => {
     /** An API whose one operation ends when told, and a request under way in it. */
     async function busy(): Promise<{

@@ -5,7 +5,7 @@ import { join } from 'node:path';
 import { type ConnectionOptions, connect } from 'node:tls';
 import { expect } from 'chai';
 import type { TlsFiles } from '../../src/wire/tls.ts';
-import { type Answer, type Api, readAnswer, signCall, startApi } from './api.ts';
+import { type Answer, type Api, open, readAnswer, signCall, startApi } from './api.ts';
 import { makeCertificate, pem } from './certificate.ts';
 
 /** @returns protocol and suite, or what went wrong */
@@ -132,10 +132,15 @@ describe('TLS', () => {
 
   it("survives clients that don't speak it", async () => {
     api = await startApi({ tls: ec });
-    const { open } = await import('./api.ts');
     const { socket, closed } = open(api);
     socket.end('POST / HTTP/1.1\r\nHost: a\r\n\r\n');
     await closed;
+    expect((await post(api, pem(ec))).status).to.equal(200);
+  });
+
+  it('waits for no handshake that does not come', async () => {
+    api = await startApi({ tls: ec, handshakeTimeout: 50 });
+    await open(api).closed;
     expect((await post(api, pem(ec))).status).to.equal(200);
   });
 
