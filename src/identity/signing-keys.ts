@@ -3,6 +3,9 @@ import { unknownToken } from './sigv4/claim.ts';
 import { Hmac } from './sigv4/hmac.ts';
 import type { Signer } from './sigv4/verify.ts';
 
+/** What AWS calls a valid access key id. Whatever else a request names is known to nobody and never looked up. */
+const wellFormed = /^[A-Z0-9]{16,128}$/;
+
 /** A credential's signing key for one day, region and service. */
 class DayKey implements Signer {
   readonly principal: Principal;
@@ -31,7 +34,7 @@ export interface SigningKeys {
   /**
    * @param date `20260131`
    * @returns at once where the key is cached
-   * @throws KmsError UnrecognizedClientException where the credential is unknown or inactive
+   * @throws KmsError UnrecognizedClientException, also as a rejection, where the credential is unknown or inactive
    */
   find(accessKeyId: string, date: string, region: string): Signer | Promise<Signer>;
   /**
@@ -121,7 +124,10 @@ export function signingKeys({
     find(accessKeyId, date, region) {
       const id = `${accessKeyId}/${date}/${region}`;
       const key = cached.get(id);
-      if (key === undefined) return loading.get(id)?.key ?? fetch(id, accessKeyId, date, region);
+      if (key === undefined) {
+        if (!wellFormed.test(accessKeyId)) throw unknownToken();
+        return loading.get(id)?.key ?? fetch(id, accessKeyId, date, region);
+      }
       if (cached.size > limit / 2) {
         // The order of a Map is that of insertion; below half of the limit nothing is about to go.
         cached.delete(id);

@@ -1,4 +1,4 @@
-import type { ServerResponse } from 'node:http';
+import type { IncomingMessage, ServerResponse } from 'node:http';
 import type { KmsError } from '../errors.ts';
 import { errorBody, statusOf } from './errors.ts';
 
@@ -18,7 +18,7 @@ export function answer(response: ServerResponse, requestId: string, body: string
   response.end(body);
 }
 
-/** Sends an error. @param status where it differs from the table's */
+/** Sends an error, also where the request's body is still on its way. @param status where it differs from the table's */
 export function answerError(
   response: ServerResponse,
   requestId: string,
@@ -26,8 +26,9 @@ export function answerError(
   status: number = statusOf(error.code),
 ): void {
   if (response.headersSent || response.destroyed) return;
+  const rest = unread(response.req);
   // What is left of such a request on the connection is not worth waiting for.
-  if (status === 408 || status === 413) response.shouldKeepAlive = false;
+  if (status === 408 || rest > worthReading) response.shouldKeepAlive = false;
   const body = errorBody(error);
   response.writeHead(status, [
     'x-amzn-RequestId',
@@ -39,5 +40,44 @@ export function answerError(
     'Content-Length',
     String(Buffer.byteLength(body)),
   ]);
-  response.end(body);
+  if (status !== 408 && rest > worthReading) {
+    response.write(body);
+    linger(response.req, response);
+  } else {
+    response.end(body);
+    response.req.resume();
+  }
+}
+
+/** Bytes of a body that nobody wants which are read all the same, so that the connection can be used again. */
+const worthReading = 1024 * 1024;
+/** What is read and dropped of a longer one: bytes and milliseconds. */
+const patience = { bytes: 16 * worthReading, milliseconds: 10_000 };
+
+/** @returns how many bytes may still come at most */
+function unread(request: IncomingMessage): number {
+  if (request.complete) return 0;
+  if (request.headers['transfer-encoding'] !== undefined) return Number.POSITIVE_INFINITY;
+  return Number(request.headers['content-length'] ?? 0);
+}
+
+/**
+ * The whole answer is sent, but not its end, upon which the connection would be closed: closing one on which bytes
+ * come in resets it (RFC 9112 §9.6), and a client that sends all before it reads would lose the answer.
+ */
+function linger(request: IncomingMessage, response: ServerResponse): void {
+  let left = patience.bytes;
+  const end = () => {
+    clearTimeout(timer);
+    request.off('data', drop).off('end', end).off('close', end);
+    response.end();
+  };
+  const drop = (chunk: Buffer) => {
+    left -= chunk.length;
+    if (left < 0) end();
+  };
+  const timer = setTimeout(end, patience.milliseconds);
+  request.on('data', drop).on('end', end).on('close', end);
+  // Whoever hangs up is done with.
+  request.on('error', () => {});
 }

@@ -8,62 +8,104 @@ export class Aborted extends Error {
 
 export interface BodyLimits {
   readonly bytes: number;
-  /** From the end of the headers to the end of the body. */
+  /** From the beginning of the reading to the end of the body. */
   readonly milliseconds: number;
+  /**
+   * Bytes of memory for all bodies on their way, whose senders are not authenticated yet: 64 MiB where not given. The
+   * first 16 KiB of each are not counted, so that those who send little are served while others fill it.
+   */
+  readonly total?: number;
 }
 
-/** So much more than the limit is read and dropped, for a client that reads no answer before it has sent all. */
-const tolerated = 16;
+export type ReadBody = (request: IncomingMessage) => Promise<Buffer>;
+
+/** Bytes of a body that are not counted: more than Encrypt, Decrypt and the data keys ever take. */
+const free = 16 * 1024;
 
 /**
- * Reads a request's body.
- * @throws KmsError RequestEntityTooLargeException, RequestTimeoutException; Aborted
+ * @returns what reads a request's body; it throws KmsError RequestEntityTooLargeException, RequestTimeoutException,
+ *   ThrottlingException; Aborted
  */
-export async function readBody(request: IncomingMessage, limits: BodyLimits): Promise<Buffer> {
-  // A small body comes in the packet that brought the headers, and is there before the next microtask: then there
-  // is nothing to listen for and no deadline to set, which a busy service notices.
-  await undefined;
-  const length = Number(request.headers['content-length']);
-  if (length !== request.readableLength || length > limits.bytes) return receive(request, limits);
-  const body: unknown = request.read();
-  // So that it ends, and the connection's parser lets go of it.
-  request.resume();
-  return Buffer.isBuffer(body) ? body : Buffer.alloc(0);
-}
+export function bodyReader(limits: BodyLimits): ReadBody {
+  const { bytes, milliseconds, total = 64 * 1024 * 1024 } = limits;
+  /** Bytes that are counted, of all bodies on their way. */
+  let held = 0;
 
-function tooLarge({ bytes }: BodyLimits): KmsError {
-  return new KmsError('RequestEntityTooLargeException', `The request body is larger than ${bytes} bytes.`);
-}
+  return async (request) => {
+    // A small body comes in the packet that brought the headers, and is there before the next microtask: then there
+    // is nothing to listen for and no deadline to set, which a busy service notices.
+    await undefined;
+    const length = Number(request.headers['content-length']);
+    if (length > bytes) throw tooLarge();
+    if (length !== request.readableLength) return receive(request, length);
+    const body: unknown = request.read();
+    // So that it ends, and the connection's parser lets go of it.
+    request.resume();
+    return Buffer.isBuffer(body) ? body : Buffer.alloc(0);
+  };
 
-function receive(request: IncomingMessage, limits: BodyLimits): Promise<Buffer> {
-  return new Promise((resolve, reject) => {
-    const chunks: Buffer[] = [];
-    let length = 0;
-    const timer = setTimeout(() => {
-      reject(
-        length > limits.bytes
-          ? tooLarge(limits)
-          : new KmsError('RequestTimeoutException', 'The request body did not arrive in time.'),
+  function tooLarge(): KmsError {
+    return new KmsError('RequestEntityTooLargeException', `The request body is larger than ${bytes} bytes.`);
+  }
+
+  /** @param expected NaN where the length is not declared */
+  function receive(request: IncomingMessage, expected: number): Promise<Buffer> {
+    if (request.destroyed && !request.complete) return Promise.reject(new Aborted('the client hung up'));
+    return new Promise((resolve, reject) => {
+      // One buffer that grows, and no list of pieces: a sender of single bytes would have each of them cost hundreds.
+      let body: Buffer = Buffer.alloc(0);
+      let length = 0;
+      let counted = 0;
+      const timer = setTimeout(
+        () => fail(new KmsError('RequestTimeoutException', 'The request body did not arrive in time.')),
+        milliseconds,
       );
-    }, limits.milliseconds);
-    const fail = (error: Error) => {
-      clearTimeout(timer);
-      reject(error);
-    };
-    request.on('data', (chunk: Buffer) => {
-      length += chunk.length;
-      if (length <= limits.bytes) chunks.push(chunk);
-      else if (length > limits.bytes * tolerated) fail(tooLarge(limits));
-      else chunks.length = 0;
+      const settle = () => {
+        clearTimeout(timer);
+        request.off('data', take).off('end', end).off('error', abort).off('close', abort);
+        held -= counted;
+        counted = 0;
+      };
+      const fail = (error: Error) => {
+        settle();
+        body = Buffer.alloc(0);
+        reject(error);
+      };
+      const take = (chunk: Buffer) => {
+        const now = length + chunk.length;
+        if (now > bytes) return fail(tooLarge());
+        if (length === 0 && now === expected) {
+          body = chunk;
+        } else {
+          if (now > body.length && !grow(now))
+            return fail(new KmsError('ThrottlingException', 'Rate exceeded'));
+          chunk.copy(body, length);
+        }
+        length = now;
+      };
+      /** @returns whether there is memory for it */
+      const grow = (needed: number): boolean => {
+        const most = expected > 0 ? expected : bytes;
+        const size = Math.min(most, Math.max(needed, 2 * body.length, 1024));
+        const more = Math.max(0, size - free) - counted;
+        if (more > 0) {
+          if (held + more > total) return false;
+          held += more;
+          counted += more;
+        }
+        const larger = Buffer.allocUnsafeSlow(size);
+        body.copy(larger, 0, 0, length);
+        body = larger;
+        return true;
+      };
+      const end = () => {
+        settle();
+        resolve(body.subarray(0, length));
+      };
+      const abort = (cause?: Error) => {
+        if (!request.complete) fail(new Aborted('the client hung up', { cause }));
+      };
+      request.on('data', take).on('end', end).on('error', abort).on('close', abort);
     });
-    request.on('end', () => {
-      clearTimeout(timer);
-      if (length > limits.bytes) reject(tooLarge(limits));
-      else resolve(Buffer.concat(chunks, length));
-    });
-    request.on('error', (cause) => fail(new Aborted('the client hung up', { cause })));
-    request.on('close', () => {
-      if (!request.complete) fail(new Aborted('the client hung up'));
-    });
-  });
+  }
 }

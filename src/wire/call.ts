@@ -4,10 +4,10 @@ import type { Logger } from 'pino';
 import type { Clock } from '../clock.ts';
 import { KmsError } from '../errors.ts';
 import { RequestHeaders } from '../identity/sigv4/headers.ts';
-import { type Verified, type VerifyOptions, verifySignature } from '../identity/sigv4/verify.ts';
+import { claimOf, type FindSigner, judge, type Verified, verify } from '../identity/sigv4/verify.ts';
 import type { Metrics } from '../metrics/registry.ts';
 import { answer, answerError } from './answer.ts';
-import { Aborted, type BodyLimits, readBody } from './body.ts';
+import { Aborted, type BodyLimits, bodyReader } from './body.ts';
 import type { Dispatch, Origin, Refused } from './dispatch.ts';
 import { publicError, statusOf } from './errors.ts';
 import { parseBody } from './json.ts';
@@ -16,7 +16,7 @@ export interface CallOptions {
   readonly region: string;
   readonly clock: Clock;
   /** The signing keys' `find`. */
-  readonly signer: VerifyOptions['signer'];
+  readonly signer: FindSigner;
   readonly dispatch: Dispatch;
   readonly refused: Refused;
   readonly metrics: Metrics;
@@ -25,18 +25,17 @@ export interface CallOptions {
   readonly body?: BodyLimits;
 }
 
-/** Answers one AWS JSON 1.1 request: read, authenticate, parse, dispatch. Never rejects. */
+/**
+ * Answers one AWS JSON 1.1 request: judge what it claims, read it, verify its signature, parse, dispatch. Never rejects.
+ *
+ * INVARIANT: no body is read and nothing is remembered of a request whose headers alone show that it will be refused.
+ */
 export function callHandler(
   options: CallOptions,
 ): (request: IncomingMessage, response: ServerResponse) => Promise<void> {
   const { dispatch, refused, metrics, log, clock } = options;
-  const { body: limits = { bytes: 1024 * 1024, milliseconds: 10_000 } } = options;
-  const verify: VerifyOptions = {
-    region: options.region,
-    service: 'kms',
-    clock,
-    signer: (accessKeyId, date, region) => options.signer(accessKeyId, date, region),
-  };
+  const readBody = bodyReader(options.body ?? { bytes: 1024 * 1024, milliseconds: 10_000 });
+  const audience = { region: options.region, service: 'kms', clock };
 
   return async (request, response) => {
     const headers = new RequestHeaders(request.rawHeaders);
@@ -47,13 +46,20 @@ export function callHandler(
     };
     const operation = readTarget(headers);
     let began: number | undefined;
+    let claimed: string | undefined;
     let verified: Verified | undefined;
     let input: Record<string, unknown> | undefined;
     try {
-      const body = await readBody(request, limits);
-      began = clock.monotonic();
       const { method = '', url = '' } = request;
-      verified = await verifySignature({ method, url, headers, body }, verify);
+      const head = { method, url, headers };
+      const claim = claimOf(head);
+      claimed = claim.accessKeyId;
+      const canonical = judge(head, claim, audience);
+      const found = options.signer(claim.accessKeyId, claim.date, claim.region);
+      const signer = found instanceof Promise ? await found : found;
+      const body = await readBody(request);
+      began = clock.monotonic();
+      verified = verify(claim, canonical, signer, body, headers.get('x-amz-content-sha256'));
       if (operation === undefined || !isAmzJson(headers.get('content-type'))) {
         throw new KmsError('UnknownOperationException', '');
       }
@@ -78,7 +84,7 @@ export function callHandler(
               ...origin,
               operation,
               principal: verified?.principal,
-              accessKeyId: verified?.accessKeyId,
+              accessKeyId: claimed,
               region: options.region,
             },
             error,
@@ -123,7 +129,7 @@ function readTarget(headers: RequestHeaders): string | undefined {
 /** Media types are case-insensitive and may have parameters (RFC 9110 §8.3.1). */
 function isAmzJson(type: string | undefined): boolean {
   if (type === 'application/x-amz-json-1.1') return true;
-  return type?.split(';', 1)[0]?.trim().toLowerCase() === 'application/x-amz-json-1.1';
+  return type !== undefined && /^application\/x-amz-json-1\.1[ \t]*(;|$)/i.test(type);
 }
 
 /** An IPv4 address as such, also where the socket listens on IPv6. */

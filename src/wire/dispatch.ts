@@ -27,6 +27,10 @@ export interface Refusal extends Origin {
   readonly operation: string | undefined;
   /** Known once the signature is verified. */
   readonly principal: Principal | undefined;
+  /**
+   * Without a principal it is what the request claims, any text of any length, and proves nothing; `undefined` where
+   * no claim could be read.
+   */
   readonly accessKeyId: string | undefined;
   readonly region: string;
 }

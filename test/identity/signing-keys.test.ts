@@ -26,6 +26,11 @@ function setup(limit?: number) {
   return { keys, derived, put, rows, holdBack: () => (hold = true) };
 }
 
+const one = 'AKIA000000000001';
+const two = 'AKIA000000000002';
+/** Begins as the first does. */
+const ten = `${one}0`;
+
 const turn = () => new Promise((resolve) => setImmediate(resolve));
 
 async function code(found: Signer | Promise<Signer>): Promise<string> {
@@ -40,24 +45,24 @@ async function code(found: Signer | Promise<Signer>): Promise<string> {
 describe('signing keys', () => {
   it('are derived once a day and region, then found at once', async () => {
     const { keys, derived, put } = setup();
-    put('AKIA1');
-    const first = await keys.find('AKIA1', '20260131', 'us-east-1');
-    expect(first.principal).to.equal(principal);
-    expect(keys.find('AKIA1', '20260131', 'us-east-1')).to.equal(first);
-    await keys.find('AKIA1', '20260201', 'us-east-1');
-    await keys.find('AKIA1', '20260131', 'eu-west-1');
+    put(one);
+    const found = await keys.find(one, '20260131', 'us-east-1');
+    expect(found.principal).to.equal(principal);
+    expect(keys.find(one, '20260131', 'us-east-1')).to.equal(found);
+    await keys.find(one, '20260201', 'us-east-1');
+    await keys.find(one, '20260131', 'eu-west-1');
     expect(derived.map(({ id }) => id)).to.deep.equal([
-      'AKIA1/20260131/us-east-1/kms',
-      'AKIA1/20260201/us-east-1/kms',
-      'AKIA1/20260131/eu-west-1/kms',
+      `${one}/20260131/us-east-1/kms`,
+      `${one}/20260201/us-east-1/kms`,
+      `${one}/20260131/eu-west-1/kms`,
     ]);
   });
 
   it('are derived once for many that ask at the same time', async () => {
     const { keys, derived, put } = setup();
-    put('AKIA1');
+    put(one);
     const found = await Promise.all(
-      Array.from({ length: 50 }, () => keys.find('AKIA1', '20260131', 'us-east-1')),
+      Array.from({ length: 50 }, () => keys.find(one, '20260131', 'us-east-1')),
     );
     expect(new Set(found).size).to.equal(1);
     expect(derived.length).to.equal(1);
@@ -65,59 +70,84 @@ describe('signing keys', () => {
 
   it('leave no other copy of the key', async () => {
     const { keys, derived, put } = setup();
-    put('AKIA1');
-    await keys.find('AKIA1', '20260131', 'us-east-1');
+    put(one);
+    await keys.find(one, '20260131', 'us-east-1');
     expect(derived[0]?.key.equals(Buffer.alloc(32))).to.equal(true);
   });
 
   it('are none of an unknown or inactive credential', async () => {
     const { keys, derived, put } = setup();
-    put('AKIA2', false);
-    expect(await code(keys.find('AKIA1', '20260131', 'us-east-1'))).to.equal('UnrecognizedClientException');
-    expect(await code(keys.find('AKIA2', '20260131', 'us-east-1'))).to.equal('UnrecognizedClientException');
+    put(two, false);
+    expect(await code(keys.find(one, '20260131', 'us-east-1'))).to.equal('UnrecognizedClientException');
+    expect(await code(keys.find(two, '20260131', 'us-east-1'))).to.equal('UnrecognizedClientException');
     expect(derived.length).to.equal(0);
-    put('AKIA1');
-    expect(await code(keys.find('AKIA1', '20260131', 'us-east-1'))).to.equal('none');
+    put(one);
+    expect(await code(keys.find(one, '20260131', 'us-east-1'))).to.equal('none');
+  });
+
+  it('are none, and asked for in no store, of what can be no access key id', async () => {
+    let asked = 0;
+    const keys = signingKeys({
+      identities: { findAccessKey: () => void asked++ },
+      service: 'kms',
+      derive: async () => Buffer.alloc(32, 1),
+    });
+    const find = async (id: string) => code((async () => keys.find(id, '20260131', 'us-east-1'))());
+    for (const id of [
+      'AKIA',
+      'A'.repeat(15),
+      'A'.repeat(129),
+      'A'.repeat(12_000),
+      'akia000000000001',
+      `${one}\n`,
+    ]) {
+      expect(await find(id)).to.equal('UnrecognizedClientException');
+    }
+    expect(asked).to.equal(0);
+    for (const id of ['A'.repeat(16), 'A'.repeat(128)]) {
+      expect(await find(id)).to.equal('UnrecognizedClientException');
+    }
+    expect(asked).to.equal(2);
   });
 
   it('are asked for again after a derivation that failed', async () => {
     const { keys, derived, put, holdBack } = setup();
-    put('AKIA1');
+    put(one);
     holdBack();
-    const failing = keys.find('AKIA1', '20260131', 'us-east-1');
+    const failing = keys.find(one, '20260131', 'us-east-1');
     await turn();
     derived[0]?.fail(new Error('no host'));
     expect(await code(failing)).to.equal('Error: no host');
-    const second = keys.find('AKIA1', '20260131', 'us-east-1');
+    const again = keys.find(one, '20260131', 'us-east-1');
     await turn();
     derived[1]?.release();
-    expect(await code(second)).to.equal('none');
+    expect(await code(again)).to.equal('none');
   });
 
   it('sign nothing once their credential has changed, also in the hands of who has found one', async () => {
     const { keys, derived, put } = setup();
-    put('AKIA1');
-    put('AKIA10');
-    const key = await keys.find('AKIA1', '20260131', 'us-east-1');
-    const other = await keys.find('AKIA10', '20260131', 'us-east-1');
-    keys.invalidate(['AKIA1']);
+    put(one);
+    put(ten);
+    const key = await keys.find(one, '20260131', 'us-east-1');
+    const other = await keys.find(ten, '20260131', 'us-east-1');
+    keys.invalidate([one]);
     expect(() => key.sign('text'))
       .to.throw(KmsError)
       .with.property('code', 'UnrecognizedClientException');
     expect(other.sign('text')).to.have.length(64);
-    put('AKIA1', false);
-    expect(await code(keys.find('AKIA1', '20260131', 'us-east-1'))).to.equal('UnrecognizedClientException');
+    put(one, false);
+    expect(await code(keys.find(one, '20260131', 'us-east-1'))).to.equal('UnrecognizedClientException');
     expect(derived.length).to.equal(2);
   });
 
   it('are read again where the credential changes while one is being derived', async () => {
     const { keys, derived, put, holdBack } = setup();
-    put('AKIA1');
+    put(one);
     holdBack();
-    const found = keys.find('AKIA1', '20260131', 'us-east-1');
+    const found = keys.find(one, '20260131', 'us-east-1');
     await turn();
-    put('AKIA1', false);
-    keys.invalidate(['AKIA1']);
+    put(one, false);
+    keys.invalidate([one]);
     derived[0]?.release();
     expect(await code(found)).to.equal('UnrecognizedClientException');
     expect(derived.length).to.equal(1);
@@ -125,22 +155,23 @@ describe('signing keys', () => {
 
   it('are bounded: the one not used for longest goes, and signs nothing more', async () => {
     const { keys, derived, put } = setup(3);
-    for (const id of ['A', 'B', 'C', 'D']) put(id);
-    const a = await keys.find('A', '20260131', 'us-east-1');
-    const b = await keys.find('B', '20260131', 'us-east-1');
-    await keys.find('C', '20260131', 'us-east-1');
-    expect(keys.find('A', '20260131', 'us-east-1')).to.equal(a);
-    await keys.find('D', '20260131', 'us-east-1');
+    const [A, B, C, D] = ['A'.repeat(16), 'B'.repeat(16), 'C'.repeat(16), 'D'.repeat(16)] as const;
+    for (const id of [A, B, C, D]) put(id);
+    const a = await keys.find(A, '20260131', 'us-east-1');
+    const b = await keys.find(B, '20260131', 'us-east-1');
+    await keys.find(C, '20260131', 'us-east-1');
+    expect(keys.find(A, '20260131', 'us-east-1')).to.equal(a);
+    await keys.find(D, '20260131', 'us-east-1');
     expect(() => b.sign('text')).to.throw(KmsError);
     expect(a.sign('text')).to.have.length(64);
-    await keys.find('B', '20260131', 'us-east-1');
+    await keys.find(B, '20260131', 'us-east-1');
     expect(derived.length).to.equal(5);
   });
 
   it('are all forgotten on request', async () => {
     const { keys, put } = setup();
-    put('AKIA1');
-    const key = await keys.find('AKIA1', '20260131', 'us-east-1');
+    put(one);
+    const key = await keys.find(one, '20260131', 'us-east-1');
     keys.clear();
     expect(() => key.sign('text')).to.throw(KmsError);
   });

@@ -6,7 +6,7 @@ import type { ErrorCode } from '../../src/errors.ts';
 import { KmsError } from '../../src/errors.ts';
 import { RequestHeaders } from '../../src/identity/sigv4/headers.ts';
 import { Hmac } from '../../src/identity/sigv4/hmac.ts';
-import { verifySignature } from '../../src/identity/sigv4/verify.ts';
+import { claimOf, judge, verify as verifyBody } from '../../src/identity/sigv4/verify.ts';
 import { credential, deriveKey, principal, type Signed, sign } from './signing.ts';
 
 const at = new Date('2026-01-31T12:00:00Z');
@@ -33,21 +33,15 @@ async function verify(
 ) {
   const { method, url, body } = request;
   const headers = new RequestHeaders(Array.isArray(request.headers) ? request.headers : raw(request.headers));
-  return await verifySignature(
-    { method, url, body, headers },
-    {
-      region,
-      service,
-      clock: { now: () => now, monotonic: () => 0 },
-      signer(accessKeyId, date, region) {
-        if (accessKeyId !== credential.accessKeyId && accessKeyId !== 'AKIDEXAMPLE') {
-          throw new KmsError('UnrecognizedClientException', 'unknown');
-        }
-        const key = new Hmac(deriveKey(secret, date, region, service));
-        return { principal, sign: (text) => key.hex(text) };
-      },
-    },
-  );
+  const head = { method, url, headers };
+  const claim = claimOf(head);
+  const canonical = judge(head, claim, { region, service, clock: { now: () => now, monotonic: () => 0 } });
+  if (claim.accessKeyId !== credential.accessKeyId && claim.accessKeyId !== 'AKIDEXAMPLE') {
+    throw new KmsError('UnrecognizedClientException', 'unknown');
+  }
+  const key = new Hmac(deriveKey(secret, claim.date, region, service));
+  const signer = { principal, sign: (text: string) => key.hex(text) };
+  return verifyBody(claim, canonical, signer, body, headers.get('x-amz-content-sha256'));
 }
 
 async function refused(
@@ -90,7 +84,10 @@ function changed(request: Signed, name: string, change: (value: string) => strin
 
 /** Signs the headers named, in that order: what no signer of AWS's does. */
 function signByHand(request: Signed, names: readonly string[]): Signed {
-  const sha256 = (text: string | Buffer) => createHash('sha256').update(text).digest('hex');
+  const sha256 = (text: string | Buffer) =>
+    createHash('sha256')
+      .update(typeof text === 'string' ? Buffer.from(text, 'latin1') : text)
+      .digest('hex');
   const lines = names.map((name) => `${name}:${request.headers[name]}\n`).join('');
   const canonical = `POST\n/\n\n${lines}\n${names.join(';')}\n${sha256(request.body)}`;
   const scope = '20260131/us-east-1/kms/aws4_request';
@@ -339,6 +336,49 @@ describe('SigV4', () => {
         'more than one',
       );
     });
+  });
+
+  describe('bytes of a header that are not ASCII', () => {
+    const sign = async (value: string) => {
+      const request = changed(await signEncrypt(), 'x-amz-note', () => value);
+      const names = Object.keys(request.headers).filter((name) => name !== 'authorization');
+      return signByHand(request, names.sort());
+    };
+
+    it('verify where they were signed as they came', async () => {
+      const onTheWire = Buffer.from('ключ', 'utf8').toString('latin1');
+      await verify(await sign(onTheWire));
+      await refused(
+        changed(await sign(onTheWire), 'x-amz-note', () => Buffer.from('ключи', 'utf8').toString('latin1')),
+        'InvalidSignatureException',
+      );
+      const long = await sign(onTheWire.repeat(2_000));
+      await verify(long);
+      await refused(
+        changed(long, 'x-amz-note', (value) => `${value}\xa0`),
+        'InvalidSignatureException',
+      );
+    });
+
+    for (const [what, added] of [
+      ['a no-break space', '\xa0'],
+      ['a next line', '\x85'],
+      ['a vertical tab', '\x0b'],
+    ] as const) {
+      it(`are not taken for white space: ${what} around a signed target`, async () => {
+        const signed = await signEncrypt();
+        for (const change of [(value: string) => `${value}${added}`, (value: string) => `${added}${value}`]) {
+          await refused(changed(signed, 'x-amz-target', change), 'InvalidSignatureException');
+        }
+        await verify(changed(signed, 'x-amz-target', (value) => `\t ${value} \t`));
+      });
+    }
+  });
+
+  it('verifies what a client signed without its content-type, as some of AWS do', async () => {
+    await verify(
+      signByHand(await signEncrypt(), ['host', 'x-amz-content-sha256', 'x-amz-date', 'x-amz-target']),
+    );
   });
 
   describe('the body', () => {

@@ -28,7 +28,7 @@ export function memoryLog(lines: Record<string, unknown>[]): pino.Logger {
 }
 
 export async function startApi(
-  options: Partial<ListenOptions> & Pick<AppOptions, 'body'> = {},
+  options: Partial<ListenOptions> & Partial<Pick<AppOptions, 'body' | 'signer'>> = {},
 ): Promise<Api> {
   const lines: Record<string, unknown>[] = [];
   const log = memoryLog(lines);
@@ -54,7 +54,7 @@ export async function startApi(
   const app = createApp({
     region: 'us-east-1',
     clock: systemClock,
-    signer: keys.find,
+    signer: options.signer ?? keys.find,
     metrics,
     log,
     ...(options.body && { body: options.body }),
@@ -151,9 +151,15 @@ export function open(api: Listening): { socket: Socket; closed: Promise<string> 
   return { socket, closed: new Promise((resolve) => socket.on('close', () => resolve(text))) };
 }
 
+/** The head of a request, as it goes over the wire; what of its body comes after it is told by the headers given. */
+export function head({ method, url, headers }: Signed, extra: Record<string, string> = {}): string {
+  const { 'content-length': _replaced, ...kept } = headers;
+  const lines = Object.entries({ ...kept, ...extra });
+  return `${method} ${url} HTTP/1.1\r\n${lines.map(([name, value]) => `${name}: ${value}\r\n`).join('')}\r\n`;
+}
+
 /** The bytes of a signed request. */
-export function bytes({ method, url, headers, body }: Signed, extra: Record<string, string> = {}): Buffer {
-  const lines = Object.entries({ ...headers, 'content-length': String(body.length), ...extra });
-  const head = `${method} ${url} HTTP/1.1\r\n${lines.map(([name, value]) => `${name}: ${value}\r\n`).join('')}\r\n`;
-  return Buffer.concat([Buffer.from(head), body]);
+export function bytes(request: Signed, extra: Record<string, string> = {}): Buffer {
+  const length = { 'content-length': String(request.body.length) };
+  return Buffer.concat([Buffer.from(head(request, { ...length, ...extra })), request.body]);
 }

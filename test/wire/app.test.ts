@@ -2,7 +2,7 @@ import { once } from 'node:events';
 import { expect } from 'chai';
 import { KmsError } from '../../src/errors.ts';
 import { principal } from '../identity/signing.ts';
-import { type Api, bytes, call, open, send, signCall, startApi } from './api.ts';
+import { type Api, bytes, call, head, open, send, signCall, startApi } from './api.ts';
 
 const uuid = /^[0-9a-f]{8}-[0-9a-f]{4}-4[0-9a-f]{3}-[89ab][0-9a-f]{3}-[0-9a-f]{12}$/;
 
@@ -201,6 +201,18 @@ describe('the API on the wire', () => {
       });
     }
 
+    it('for a media type with what is no white space behind it gets an UnknownOperationException', async () => {
+      const { sign } = await import('../identity/signing.ts');
+      const host = `127.0.0.1:${api.port}`;
+      const signed = await sign({ host, body: '{}', headers: { 'x-amz-target': 'TrentService.Encrypt' } });
+      const typed = (type: string) =>
+        send(api, { ...signed, headers: { ...signed.headers, 'content-type': type } });
+      expect((await typed('application/x-amz-json-1.1 \t; a=b')).status).to.equal(200);
+      for (const type of ['application/x-amz-json-1.1\xa0', 'application/x-amz-json-1.1 a', ' ']) {
+        expect((await typed(type)).text).to.equal('{"__type":"UnknownOperationException"}');
+      }
+    });
+
     it('without a target gets an UnknownOperationException', async () => {
       const signed = await signCall(api, 'Encrypt', '{}');
       const { 'x-amz-target': _gone, authorization: _old, 'x-amz-date': _date, ...headers } = signed.headers;
@@ -238,6 +250,22 @@ describe('the API on the wire', () => {
       expect(answer.json?.__type).to.equal('InvalidSignatureException');
     });
 
+    it('is recorded with the access key that it claims to be of, where it claims one', async () => {
+      const forged = await call(api, 'Encrypt', '{}', { secretAccessKey: 'guessed' });
+      expect(forged.json?.__type).to.equal('InvalidSignatureException');
+      await call(api, 'Encrypt', '{}', { region: 'eu-west-1' });
+      await call(api, 'Encrypt', '{}', { accessKeyId: 'AKIANOBODY0000000000' });
+      await send(api, { method: 'POST', url: '/' });
+      expect(
+        api.refusals.map(({ refusal: { principal, accessKeyId } }) => [principal, accessKeyId]),
+      ).to.deep.equal([
+        [undefined, 'AKIAIOSFODNN7EXAMPLE'],
+        [undefined, 'AKIAIOSFODNN7EXAMPLE'],
+        [undefined, 'AKIANOBODY0000000000'],
+        [undefined, undefined],
+      ]);
+    });
+
     it('is answered only after it was recorded', async () => {
       let record = () => {};
       const recorded = new Promise<void>((resolve) => {
@@ -265,7 +293,113 @@ describe('the API on the wire', () => {
     });
   });
 
+  describe('a request whose headers alone show that it will be refused', () => {
+    for (const [what, code, more] of [
+      ['another region', 'InvalidSignatureException', { region: 'eu-west-1' }],
+      ['a time long gone', 'InvalidSignatureException', { date: new Date(0) }],
+      [
+        'an access key that nobody has',
+        'UnrecognizedClientException',
+        { accessKeyId: 'AKIANOBODY0000000000' },
+      ],
+      ['an access key that can be none', 'UnrecognizedClientException', { accessKeyId: 'x'.repeat(9_000) }],
+    ] as const) {
+      it(`for ${what} is answered before its body comes`, async () => {
+        const { socket, closed } = open(api);
+        const answered = once(socket, 'data');
+        socket.write(head(await signCall(api, 'Encrypt', '{}', more), { 'content-length': '2' }));
+        const [text] = await answered;
+        expect(String(text)).to.match(/^HTTP\/1\.1 400 /);
+        expect(String(text)).to.include(`"__type":"${code}"`);
+        // The connection can be used again once the body was sent.
+        socket.write('{}');
+        socket.write(bytes(await signCall(api, 'Encrypt', '{}'), { connection: 'close' }));
+        expect(await closed).to.match(/HTTP\/1\.1 200 /);
+      });
+    }
+
+    it('for want of a signature is answered before its body comes, whatever its length', async () => {
+      for (const length of [
+        'content-length: 1000000',
+        'content-length: 100000000',
+        'transfer-encoding: chunked',
+      ]) {
+        const { socket } = open(api);
+        const answered = once(socket, 'data');
+        socket.write(`POST / HTTP/1.1\r\nhost: a\r\n${length}\r\n\r\n`);
+        expect(String((await answered)[0])).to.include('MissingAuthenticationTokenException');
+        socket.destroy();
+      }
+    });
+
+    it('is not read for ever', async () => {
+      const { socket, closed } = open(api);
+      socket.write('POST / HTTP/1.1\r\nhost: a\r\ncontent-length: 1000000000000\r\n\r\n');
+      const piece = Buffer.alloc(1024 * 1024);
+      let isOpen = true;
+      socket.on('close', () => {
+        isOpen = false;
+      });
+      let sent = 0;
+      while (isOpen) {
+        sent += piece.length;
+        if (!socket.write(piece)) {
+          await Promise.race([new Promise((resolve) => socket.once('drain', resolve)), closed]);
+        }
+      }
+      expect(await closed).to.include('MissingAuthenticationTokenException');
+      expect(sent).to.be.lessThan(64 * 1024 * 1024);
+    });
+  });
+
   describe('a body', () => {
+    it('whose declared length is too much is refused before it comes', async () => {
+      const { socket } = open(api);
+      const answered = once(socket, 'data');
+      socket.write(head(await signCall(api, 'Encrypt', ''), { 'content-length': String(1024 * 1024 + 1) }));
+      const text = String((await answered)[0]);
+      expect(text).to.match(/^HTTP\/1\.1 413 /);
+      expect(text).to.match(/connection: close/i);
+      socket.destroy();
+    });
+
+    it('finds no memory where other bodies on their way have taken it, unless it is small', async () => {
+      const kibibyte = 1024;
+      const tight = await startApi({
+        body: { bytes: 1024 * kibibyte, milliseconds: 20_000, total: 128 * kibibyte },
+      });
+      try {
+        const large = `{"a":"${'x'.repeat(80 * kibibyte)}"}`;
+        expect((await call(tight, 'Encrypt', large)).status, 'alone').to.equal(200);
+        const { socket, closed } = open(tight);
+        socket.write(
+          head(await signCall(tight, 'Encrypt', ''), { 'content-length': String(500 * kibibyte) }),
+        );
+        socket.write('x'.repeat(80 * kibibyte));
+        let answer = await call(tight, 'Encrypt', large);
+        while (answer.status === 200) answer = await call(tight, 'Encrypt', large);
+        expect(answer.json).to.deep.equal({ __type: 'ThrottlingException', message: 'Rate exceeded' });
+        const small = await signCall(tight, 'Encrypt', `{"a":"${'x'.repeat(8 * kibibyte)}"}`);
+        const slow = open(tight);
+        const all = bytes(small, { connection: 'close' });
+        for (let from = 0; from < all.length; from += 2000) {
+          slow.socket.write(all.subarray(from, from + 2000));
+          await new Promise((resolve) => setImmediate(resolve));
+        }
+        expect(await slow.closed).to.match(/^HTTP\/1\.1 200 /);
+        socket.destroy();
+        await closed;
+        while (answer.status !== 200) answer = await call(tight, 'Encrypt', large);
+      } finally {
+        await tight.close(0);
+      }
+    });
+
+    it('of many mebibytes is refused, and the client that sends all of it first hears of it', async () => {
+      const answer = await call(api, 'Encrypt', Buffer.alloc(12 * 1024 * 1024));
+      expect(answer.json?.__type).to.equal('RequestEntityTooLargeException');
+    });
+
     it('of more than a mebibyte is refused, and the client hears of it', async () => {
       const answer = await call(api, 'Encrypt', 'x'.repeat(1024 * 1024 + 1));
       expect(answer.status).to.equal(413);
@@ -288,7 +422,7 @@ describe('the API on the wire', () => {
 
     it('without end is refused, and not kept', async () => {
       const { socket, closed } = open(api);
-      socket.write('POST / HTTP/1.1\r\nHost: a\r\nTransfer-Encoding: chunked\r\n\r\n');
+      socket.write(head(await signCall(api, 'Encrypt', ''), { 'transfer-encoding': 'chunked' }));
       const chunk = Buffer.concat([
         Buffer.from('10000\r\n'),
         Buffer.alloc(65_536, 0x20),
@@ -308,7 +442,7 @@ describe('the API on the wire', () => {
       const slow = await startApi({ body: { bytes: 1024, milliseconds: 50 } });
       try {
         const { socket, closed } = open(slow);
-        socket.write('POST / HTTP/1.1\r\nHost: a\r\nContent-Length: 10\r\n\r\n{');
+        socket.write(`${head(await signCall(slow, 'Encrypt', ''), { 'content-length': '10' })}{`);
         const text = await closed;
         expect(text).to.match(/^HTTP\/1\.1 408 /);
         expect(text).to.match(/connection: close/i);
@@ -320,13 +454,35 @@ describe('the API on the wire', () => {
 
     it("whose sender hangs up is nobody's business", async () => {
       const { socket, closed } = open(api);
-      socket.write('POST / HTTP/1.1\r\nHost: a\r\nContent-Length: 10\r\n\r\n{');
-      await once(socket, 'connect');
+      socket.write(`${head(await signCall(api, 'Encrypt', ''), { 'content-length': '10' })}{`);
       await call(api, 'Encrypt', '{}');
       socket.destroy();
       await closed;
       expect((await call(api, 'Encrypt', '{}')).status).to.equal(200);
       expect(api.refusals).to.deep.equal([]);
+    });
+
+    it("whose sender hangs up while the credential is looked up is nobody's business either", async () => {
+      let leave = async () => {};
+      const gone: Api = await startApi({
+        signer: async () => {
+          await leave();
+          return { principal, sign: () => '' };
+        },
+        body: { bytes: 1024, milliseconds: 50 },
+      });
+      const { socket, closed } = open(gone);
+      leave = async () => {
+        socket.destroy();
+        await closed;
+        // Once others were answered the service has seen it.
+        for (let other = 0; other < 3; other++) await send(gone, { method: 'GET', url: '/healthz' });
+      };
+      socket.write(`${head(await signCall(gone, 'Encrypt', ''), { 'content-length': '10' })}{`);
+      await closed;
+      await new Promise((resolve) => setTimeout(resolve, 150));
+      expect(gone.refusals).to.deep.equal([]);
+      await gone.close(0);
     });
   });
 

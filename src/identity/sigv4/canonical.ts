@@ -86,8 +86,17 @@ export function parseQuery(query: string): readonly QueryParameter[] | undefined
   return parameters.sort((a, b) => order(a.key, b.key) || order(a.rest, b.rest));
 }
 
-/** A header's value with the white space around it gone and runs of spaces made one. */
+/** A header's value without the spaces and tabs around it (RFC 9110 §5.5), and runs of spaces made one. */
 export function canonicalValue(value: string): string {
-  const trimmed = value.trim();
+  let from = 0;
+  let to = value.length;
+  // Not `trim`, which also takes what is no white space to HTTP, such as U+00A0: the byte A0 would not be signed.
+  while (from < to && isBlank(value.charCodeAt(from))) from++;
+  while (from < to && isBlank(value.charCodeAt(to - 1))) to--;
+  const trimmed = from === 0 && to === value.length ? value : value.slice(from, to);
   return trimmed.includes('  ') ? trimmed.replace(/ {2,}/g, ' ') : trimmed;
+}
+
+function isBlank(code: number): boolean {
+  return code === 0x20 || code === 0x09;
 }

@@ -7,13 +7,12 @@ import { type Claim, readClaim } from './claim.ts';
 import type { RequestHeaders } from './headers.ts';
 import { checkTime } from './time.ts';
 
-/** What of a request its signature covers. */
-export interface SignedRequest {
+/** What of a request its signature covers and that is there before its body. */
+export interface Head {
   readonly method: string;
   /** The request target in origin form, as it came: path and query. */
   readonly url: string;
   readonly headers: RequestHeaders;
-  readonly body: Buffer;
 }
 
 /** The day key of a credential, and whose it is. */
@@ -23,13 +22,15 @@ export interface Signer {
   sign(text: string): string;
 }
 
-export interface VerifyOptions {
+/** What a signature must be made for. */
+export interface Audience {
   readonly region: string;
   readonly service: string;
   readonly clock: Clock;
-  /** @throws KmsError UnrecognizedClientException where the credential is unknown or inactive */
-  signer(accessKeyId: string, date: string, region: string): Signer | Promise<Signer>;
 }
+
+/** @throws KmsError UnrecognizedClientException where the credential is unknown or inactive */
+export type FindSigner = (accessKeyId: string, date: string, region: string) => Signer | Promise<Signer>;
 
 export interface Verified {
   readonly principal: Principal;
@@ -38,33 +39,66 @@ export interface Verified {
 }
 
 /**
- * Says who signed the request, or throws. Cheap checks come first; the credential is looked up after what
- * everybody can check, and the body is hashed (always: there is no unsigned payload) after that.
+ * A request is verified in three steps, so that nothing is kept or looked up for one whose claim can't hold:
+ * `claimOf` reads what it says of its signature, `judge` checks all that needs neither credential nor body, and
+ * `verify`, once the signer is found and the body read, computes the signature.
  * @throws KmsError with AWS's code for what is wrong
  */
-export async function verifySignature(request: SignedRequest, options: VerifyOptions): Promise<Verified> {
-  const { headers, url } = request;
+export function claimOf({ url, headers }: Head): Claim {
   const mark = url.indexOf('?');
-  const claim = readClaim(headers, mark < 0 ? undefined : url.slice(mark + 1));
+  return readClaim(headers, mark < 0 ? undefined : url.slice(mark + 1));
+}
+
+/**
+ * @returns the canonical request up to the body's hash, to be given to `verify`
+ * @throws KmsError with AWS's code for what is wrong
+ */
+export function judge({ method, url, headers }: Head, claim: Claim, options: Audience): string {
   checkScope(claim, options);
   checkTime(claim.time, claim.expires, options.clock.now());
   const canonicalHeaders = coverHeaders(claim.signedHeaders, headers);
+  if (claim.signature.length !== signatureLength) throw mismatch();
+  const mark = url.indexOf('?');
+  const path = canonicalPath(mark < 0 ? url : url.slice(0, mark));
+  return `${method}\n${path}\n${claim.query}\n${canonicalHeaders}\n${claim.signedHeaders}\n`;
+}
 
-  const found = options.signer(claim.accessKeyId, claim.date, claim.region);
-  const signer = found instanceof Promise ? await found : found;
-
-  const bodyHash = hash('sha256', request.body, 'hex');
-  const declared = headers.get('x-amz-content-sha256');
+/**
+ * Says who signed the request, or throws. The body is hashed always: there is no unsigned payload.
+ * @param canonical of the same claim, from `judge`
+ * @param declared the `x-amz-content-sha256` header
+ * @throws KmsError with AWS's code for what is wrong
+ */
+export function verify(
+  claim: Claim,
+  canonical: string,
+  signer: Signer,
+  body: Buffer,
+  declared: string | undefined,
+): Verified {
+  const bodyHash = hash('sha256', body, 'hex');
   if (declared !== undefined && declared !== bodyHash) {
     throw invalid("The provided 'x-amz-content-sha256' header does not match what was computed.");
   }
-  const path = canonicalPath(mark < 0 ? url : url.slice(0, mark));
-  const canonical = `${request.method}\n${path}\n${claim.query}\n${canonicalHeaders}\n${claim.signedHeaders}\n${bodyHash}`;
   const expected = signer.sign(
-    `AWS4-HMAC-SHA256\n${claim.timestamp}\n${claim.scope}\n${hash('sha256', canonical, 'hex')}`,
+    `AWS4-HMAC-SHA256\n${claim.timestamp}\n${claim.scope}\n${hashBytes(canonical + bodyHash)}`,
   );
   if (!equal(expected, claim.signature)) throw mismatch();
   return { principal: signer.principal, accessKeyId: claim.accessKeyId, region: claim.region };
+}
+
+/** Of HMAC-SHA-256, in hex digits. */
+const signatureLength = 64;
+
+const scratch = Buffer.alloc(8_192);
+
+/**
+ * SHA-256 in hex digits. Each character is one byte, as in a header taken from the wire: what the client signed is
+ * the bytes that it sent, which node:http reads as ISO 8859-1.
+ */
+function hashBytes(text: string): string {
+  if (text.length > scratch.length) return hash('sha256', Buffer.from(text, 'latin1'), 'hex');
+  return hash('sha256', scratch.subarray(0, scratch.write(text, 'latin1')), 'hex');
 }
 
 function invalid(message: string): KmsError {
@@ -83,7 +117,7 @@ function equal(expected: string, given: string): boolean {
   return timingSafeEqual(Buffer.from(expected, 'latin1'), Buffer.from(given, 'latin1'));
 }
 
-function checkScope(claim: Claim, { region, service }: VerifyOptions): void {
+function checkScope(claim: Claim, { region, service }: Audience): void {
   if (claim.region !== region) {
     throw invalid(`Credential should be scoped to a valid region, not '${claim.region}'. `);
   }
@@ -106,7 +140,9 @@ function checkScope(claim: Claim, { region, service }: VerifyOptions): void {
 const single = ['host', 'content-type', 'x-amz-date', 'x-amz-target', 'x-amz-content-sha256', 'date'];
 
 /**
- * INVARIANT: whatever header Coffer acts upon is either covered by the signature or bound by it (the date).
+ * INVARIANT: whatever header Coffer acts upon is either covered by the signature or bound by it (the date), but for
+ * content-type: AWS's SDKs for PHP and for JavaScript (version 2) never sign it. All it can do is have the request
+ * refused, since one media type alone is served.
  * @returns the canonical headers
  */
 function coverHeaders(signedHeaders: string, headers: RequestHeaders): string {
