@@ -5,6 +5,7 @@ import { KmsError } from '../errors.ts';
 import { answerError } from './answer.ts';
 import { type CallOptions, callHandler } from './call.ts';
 import { publicError } from './errors.ts';
+import { shared } from './shared.ts';
 
 export interface Readiness {
   readonly ready: boolean;
@@ -13,13 +14,20 @@ export interface Readiness {
 }
 
 export interface AppOptions extends CallOptions {
+  /** One call at a time, and its answer serves for a second. */
   ready(): Promise<Readiness>;
-  /** @returns Prometheus's text format, of the whole node */
+  /** @returns Prometheus's text format, of the whole node; one call at a time, and its answer serves for a second */
   scrape(): Promise<string>;
 }
 
+/** Milliseconds. Both pages are anybody's to ask for, and cost the token, the store and the other processes work. */
+const kept = 1_000;
+
 /** The API on `POST /`, and `/healthz`, `/readyz` and `/metrics` for those who run it. */
 export function createApp(options: AppOptions): Express {
+  const monotonic = () => options.clock.monotonic();
+  const ready = shared(async () => options.ready(), kept, monotonic);
+  const scrape = shared(async () => options.scrape(), kept, monotonic);
   const app = express();
   app.disable('x-powered-by');
   app.disable('etag');
@@ -33,11 +41,11 @@ export function createApp(options: AppOptions): Express {
 
   app.get('/healthz', (_request, response) => plain(response, 200, 'application/json', '{"alive":true}'));
   app.get('/readyz', async (_request, response) => {
-    const readiness = await options.ready();
+    const readiness = await ready();
     plain(response, readiness.ready ? 200 : 503, 'application/json', JSON.stringify(readiness));
   });
   app.get('/metrics', async (_request, response) => {
-    plain(response, 200, 'text/plain; version=0.0.4; charset=utf-8', await options.scrape());
+    plain(response, 200, 'text/plain; version=0.0.4; charset=utf-8', await scrape());
   });
 
   app.use((_request: Request, response: Response) => {

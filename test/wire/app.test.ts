@@ -537,19 +537,42 @@ describe('the API on the wire', () => {
       expect((await send(api, { method: 'GET', url: '/healthz' })).status).to.equal(200);
     });
 
-    it('/readyz says what is and what is not ready', async () => {
+    it('/readyz says what is ready', async () => {
       const url = '/readyz';
       expect((await send(api, { method: 'GET', url })).status).to.equal(200);
+    });
+
+    it('/readyz says what is not ready', async () => {
       api.readiness = async () => ({ ready: false, checks: { token: 'no host answers' } });
-      const answer = await send(api, { method: 'GET', url });
+      const answer = await send(api, { method: 'GET', url: '/readyz' });
       expect(answer.status).to.equal(503);
       expect(answer.json).to.deep.equal({ ready: false, checks: { token: 'no host answers' } });
-      api.readiness = async () => {
+    });
+
+    it('/readyz tells nothing of an error that nobody foresaw', async () => {
+      api.readiness = () => {
         throw new Error('private');
       };
-      const failed = await send(api, { method: 'GET', url });
+      const failed = await send(api, { method: 'GET', url: '/readyz' });
       expect(failed.status).to.equal(500);
       expect(failed.text).not.to.include('private');
+    });
+
+    it('/readyz and /metrics asked for in a loop cost nothing', async () => {
+      let asked = 0;
+      api.readiness = async () => {
+        asked++;
+        return { ready: true, checks: {} };
+      };
+      const began = performance.now();
+      for (let round = 0; round < 20; round++) {
+        const answers = await Promise.all([1, 2, 3].map(() => send(api, { method: 'GET', url: '/readyz' })));
+        expect(answers.map(({ status }) => status)).to.deep.equal([200, 200, 200]);
+      }
+      expect(asked).to.be.at.most(1 + Math.floor((performance.now() - began) / 1000));
+      const before = (await send(api, { method: 'GET', url: '/metrics' })).text;
+      await call(api, 'Encrypt', '{}');
+      expect((await send(api, { method: 'GET', url: '/metrics' })).text).to.equal(before);
     });
 
     it('/metrics counts requests by operation and error, in no more series than there are operations', async () => {
