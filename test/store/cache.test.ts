@@ -1,3 +1,5 @@
+import { setFlagsFromString } from 'node:v8';
+import { runInNewContext } from 'node:vm';
 import { expect } from 'chai';
 import type { AccessKey } from '../../src/identity/credential.ts';
 import type { Alias, Key } from '../../src/keys/key.ts';
@@ -89,6 +91,33 @@ describe('the cached repository', () => {
     expect(asked).to.equal(0);
     await bounded.findKey(nobody(0), key.keyId);
     expect(asked).to.equal(1);
+  });
+
+  it('remembers no access key id that is longer than there are, and of others nothing but themselves', async () => {
+    const id = 'A'.repeat(128);
+    const bounded = cachedRepository({ ...reader, findAccessKey: () => void asked++ });
+    for (let round = 0; round < 2; round += 1) {
+      await bounded.findAccessKey(id);
+      await bounded.findAccessKey(`${id}A`);
+    }
+    expect(asked).to.equal(3);
+
+    setFlagsFromString('--expose-gc');
+    const collect: unknown = runInNewContext('gc');
+    const used = () => {
+      if (typeof collect === 'function') collect();
+      return process.memoryUsage().heapUsed;
+    };
+    const before = used();
+    for (let index = 0; index < 4_000; index += 1) {
+      const header = Buffer.alloc(16_000, `Credential=AKIA${String(index).padStart(16, '0')}/`).toString(
+        'latin1',
+      );
+      await bounded.findAccessKey(header.slice(11, 31));
+    }
+    expect(used() - before).to.be.lessThan(16_000_000);
+    expect(await bounded.findAccessKey('AKIA0000000000003999')).to.equal(undefined);
+    expect(asked).to.equal(4_003);
   });
 
   it('forgets what a change made stale, and only that', async () => {
