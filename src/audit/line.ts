@@ -1,4 +1,5 @@
 import { hash } from 'node:crypto';
+import type { AuditRecord } from './record.ts';
 
 /**
  * The lines of a trail. Each is one JSON object in UTF-8, ended by a newline. A record line is the record with
@@ -41,6 +42,13 @@ export const origin: Head = { sequence: 0, hash: '0'.repeat(64) };
 export const maximalLine = 1024 * 1024;
 /** What is appended to a record line in place of its closing brace never takes more bytes than this. */
 export const linkBytes = 256;
+/** UTF-16 units of a record's JSON that make a line for certain: each takes three bytes of UTF-8 at most. */
+export const maximalRecord = Math.floor(maximalLine / 3) - linkBytes;
+
+/** Whether a trail takes the record: true of all that `build.ts` makes. */
+export function fits(record: AuditRecord): boolean {
+  return JSON.stringify(record).length <= maximalRecord;
+}
 
 /** @returns 64 hex digits */
 export function hashLine(bytes: Uint8Array): string {

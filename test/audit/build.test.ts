@@ -6,7 +6,8 @@ import {
   recordServiceEvent,
   userIdentity,
 } from '../../src/audit/build.ts';
-import { makeRecord } from './fixture.ts';
+import { fits } from '../../src/audit/line.ts';
+import { Bench, makeRecord } from './fixture.ts';
 
 const clock = { now: () => Date.UTC(2026, 0, 31, 23, 59, 59, 999), monotonic: () => 0 };
 const call = {
@@ -25,12 +26,78 @@ const call = {
 
 describe('an audit record', () => {
   it('bounds what a caller can make long, and cuts no character in two', () => {
-    const record = recordApiCall(clock, call);
+    const identity = { ...makeRecord().userIdentity, ...call.identity, type: 'IAMUser' } as const;
+    const record = recordApiCall(clock, { ...call, identity });
     expect(record.userIdentity.accessKeyId).to.have.length(128);
     expect(record.eventName).to.have.length(128);
     expect(record.errorMessage).to.have.length(1024);
     expect(record.userAgent).to.equal('a'.repeat(1023));
     expect(bound('a😀', 3)).to.equal('a😀');
+    const stranger = recordApiCall(clock, call);
+    expect(stranger.errorMessage).to.have.length(256);
+    expect(stranger.userAgent).to.equal('a'.repeat(256));
+  });
+
+  it('leaves out what is larger than CloudTrail allows, and says how large it was', () => {
+    // `{"a":""}` takes eight bytes.
+    const [within, surpasses] = [102_392, 102_393].map((length) => ({ a: 'x'.repeat(length) }));
+    const parameters = (value: unknown) =>
+      recordApiCall(clock, { ...call, parameters: value }).requestParameters;
+    expect(parameters(within)).to.equal(within);
+    const omitted = { omitted: true, originalSize: 102_401 };
+    expect(parameters(surpasses)).to.deep.equal({ ...omitted, reason: 'requestParameters too large' });
+    expect(recordApiCall(clock, { ...call, response: surpasses }).responseElements).to.deep.equal({
+      ...omitted,
+      reason: 'responseElements too large',
+    });
+    expect(parameters(Array(5_000).fill('é'.repeat(9)))).to.deep.include({ originalSize: 5_000 * 21 + 1 });
+    const event = { name: 'DeleteKey', region: '', account: '', resources: [] };
+    expect(recordServiceEvent(clock, { ...event, additional: surpasses }).additionalEventData).to.deep.equal({
+      ...omitted,
+      reason: 'additionalEventData too large',
+    });
+  });
+
+  it('fits a trail, whatever it is made of', async () => {
+    // As JSON six characters each.
+    const text = '\u0001'.repeat(1_000_000);
+    const escaped = (length: number) => ({ a: '\u0001'.repeat(length) });
+    const resource = { accountId: text, type: 'AWS::KMS::Key', ARN: text } as const;
+    const caller = { type: 'IAMUser', arn: text, principalId: text, account: text, userName: text } as const;
+    const largest = {
+      region: text,
+      account: text,
+      requestId: text,
+      parameters: escaped(17_065),
+      response: escaped(17_065),
+      additional: escaped(4_777),
+      resources: Array(20).fill(resource),
+    };
+    const records = [
+      recordApiCall(clock, {
+        ...largest,
+        identity: userIdentity(caller, text),
+        operation: text,
+        sourceIp: text,
+        userAgent: text,
+        readOnly: true,
+        error: { code: text, message: text },
+      }),
+      recordServiceEvent(clock, { ...largest, name: text }),
+    ];
+    const bench = new Bench();
+    try {
+      const trail = await bench.open();
+      for (const record of records) {
+        expect(record.requestParameters).to.equal(largest.parameters);
+        expect(record.responseElements).to.equal(largest.response);
+        expect(record.additionalEventData).to.equal(largest.additional);
+        expect(fits(record)).to.equal(true);
+        await trail.append(record);
+      }
+    } finally {
+      await bench.end();
+    }
   });
 
   it('says who called', () => {
