@@ -1,5 +1,8 @@
+import { spawnSync } from 'node:child_process';
+import { statSync } from 'node:fs';
+import { join } from 'node:path';
 import { expect } from 'chai';
-import { Bench, makeRecord } from './fixture.ts';
+import { Bench, makeRecord, slot } from './fixture.ts';
 
 describe('a stream of the trail', () => {
   let bench: Bench;
@@ -24,5 +27,25 @@ describe('a stream of the trail', () => {
     await first.close();
     expect(await second).to.equal('opened');
     expect(await bench.verify()).to.deep.include({ type: 'whole', records: 1 });
+  });
+
+  it('is locked for another container too, by a file that its owner alone can open', async function () {
+    const unshare = (...command: string[]) =>
+      spawnSync('unshare', ['--net', ...command], { encoding: 'utf8' });
+    // Needs CAP_SYS_ADMIN for a network of its own.
+    if (process.platform !== 'linux' || unshare('true').status !== 0) this.skip();
+    const writer = await bench.open();
+    const file = join(bench.folder, slot, 'lock');
+    expect(statSync(file).mode & 0o7777).to.equal(0o600);
+    const script = `
+      import { lockFolder } from ${JSON.stringify(import.meta.resolve('../../src/audit/lock.ts'))};
+      await lockFolder(${JSON.stringify(join(bench.folder, slot))}, 0).then(
+        (lock) => { console.log('held'); return lock.release(); },
+        (error) => console.log(error.code),
+      );`;
+    const other = () => unshare(process.execPath, '--input-type=module', '--eval', script).stdout;
+    expect(other()).to.equal('locked\n');
+    await writer.close();
+    expect(other()).to.equal('held\n');
   });
 });
