@@ -17,9 +17,14 @@ export function connectToken({ token }: Config, log: Logger): Hsm {
 
 /** Opens a process's stream of the trail. @throws TrailError */
 export function openStream(
-  { trail }: Config,
+  { trail }: Pick<Config, 'trail'>,
   slot: string,
-  parts: { readonly hsm: Hsm; readonly metrics: Metrics; readonly clock: Clock; readonly log: Logger },
+  parts: {
+    readonly hsm: Pick<Hsm, 'trailMac'>;
+    readonly metrics: Metrics;
+    readonly clock: Clock;
+    readonly log: Logger;
+  },
 ): Promise<TrailWriter> {
   const { hsm, metrics, clock, log } = parts;
   return openTrail({
@@ -42,22 +47,28 @@ export function openStream(
 function tell(event: TrailEvent, log: Logger): void {
   switch (event.type) {
     case 'failed':
-      return log.error({ err: event.error }, 'the trail can not be written: requests fail until it can');
+      log.error({ err: event.error }, 'the trail can not be written: requests fail until it can');
+      break;
     case 'stalled':
-      return log.error({ err: event.error }, 'the disk of the trail hangs: requests fail until it answers');
+      log.error({ err: event.error }, 'the disk of the trail hangs: requests fail until it answers');
+      break;
     case 'recovered':
-      return log.info('the trail can be written again');
+      log.info('the trail can be written again');
+      break;
     case 'unsigned':
-      return log.error(
+      log.error(
         { reason: event.reason },
         'the trail is written without MACs: see to the token and its trail key',
       );
+      break;
     case 'signed':
-      return log.info('the trail has MACs again');
+      log.info('the trail has MACs again');
+      break;
     case 'cut':
-      return log.warn(
+      log.warn(
         { bytes: event.bytes, sha256: event.sha256 },
         'the trail ended in a line that was not whole: it is cut off',
       );
+      break;
   }
 }

@@ -1,4 +1,5 @@
 import { reasonOf } from './error.ts';
+import type { TrailEvent } from './event.ts';
 
 export type Signed = { readonly mac: string } | { readonly mac: null; readonly reason: string };
 
@@ -35,4 +36,32 @@ export function macSource(mac: (data: Buffer) => Promise<Buffer>): (data: Buffer
         refused(cause);
       }
     });
+}
+
+/** A token that comes and goes is told of once, not with every group. */
+const signedMilliseconds = 1_000;
+
+/** Whether the groups that are written have MACs, and what an operator should hear of that. */
+export class Coverage {
+  /** Why the last group has none, if it has none. */
+  unsigned: string | undefined;
+  /** When the last group without one was written, until `signed` is told. */
+  #since: number | undefined;
+
+  /**
+   * Takes note of a group that was written.
+   * @param unsigned why it has no MAC
+   * @param clock its monotonic clock
+   */
+  note(unsigned: string | undefined, clock: { monotonic(): number }): TrailEvent | undefined {
+    this.unsigned = unsigned;
+    const since = this.#since;
+    if (unsigned !== undefined) {
+      this.#since = clock.monotonic();
+      return since === undefined ? { type: 'unsigned', reason: unsigned } : undefined;
+    }
+    if (since === undefined || clock.monotonic() - since < signedMilliseconds) return undefined;
+    this.#since = undefined;
+    return { type: 'signed' };
+  }
 }

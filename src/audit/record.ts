@@ -44,7 +44,8 @@ export interface UserIdentity {
 /** Where records go. */
 export interface Trail {
   /**
-   * Resolves when the record is durable. Rejects (and nothing of the record counts) where it can't be made so.
+   * Resolves when the record is durable. Rejects with a TrailError where it can't be made so, and then nothing of
+   * the record counts; but where its code is `unknown` the disk hangs with the record, which may yet be durable.
    * Records appended while a flush is under way share the next one.
    */
   append(record: AuditRecord): Promise<void>;

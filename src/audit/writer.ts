@@ -2,24 +2,14 @@ import { randomBytes } from 'node:crypto';
 import type { Clock } from '../clock.ts';
 import { Chain } from './chain.ts';
 import { reasonOf, TrailError } from './error.ts';
-import { groupMacInput, type Head, type Mark, maximalLine, origin } from './line.ts';
+import type { TrailEvent, TrailFlush } from './event.ts';
+import { groupMacInput, type Head, type Mark, maximalRecord, origin } from './line.ts';
 import { type Lock, lockFolder } from './lock.ts';
-import { macSource, type Signed } from './mac.ts';
+import { Coverage, macSource, type Signed } from './mac.ts';
 import { Queue } from './queue.ts';
 import type { AuditRecord, Trail } from './record.ts';
 import { listSegments, makeFolder, Segment, streamFolder } from './segment.ts';
 import { readTail, type Tail } from './tail.ts';
-
-/** What one flush did. */
-export interface TrailFlush {
-  readonly outcome: 'durable' | 'failed';
-  readonly records: number;
-  /** Written, or tried. */
-  readonly bytes: number;
-  readonly milliseconds: number;
-  /** Why the group has no MAC, if it has none. */
-  readonly unsigned: string | undefined;
-}
 
 export interface TrailOptions {
   readonly folder: string;
@@ -38,18 +28,17 @@ export interface TrailOptions {
    */
   readonly gatherMilliseconds?: number;
   readonly gatherRecords?: number;
+  /** A flush that takes longer makes the trail not writable, until it returns; 5 s by default. */
+  readonly stallMilliseconds?: number;
+  /** When a flush takes this long, its appenders wait no more (`unknown`); 10 s by default. */
+  readonly giveUpMilliseconds?: number;
   /** How long to wait for a writer of this stream that is on its way out; 5 s by default. */
   readonly lockMilliseconds?: number;
   /** For the metrics. */
   readonly onFlush?: (flush: TrailFlush) => void;
-  /** For the log: called when the trail stops being writable, when it is again, and when a torn tail is cut. */
+  /** For the log. */
   readonly onEvent?: (event: TrailEvent) => void;
 }
-
-export type TrailEvent =
-  | { readonly type: 'failed'; readonly error: TrailError }
-  | { readonly type: 'recovered' }
-  | { readonly type: 'cut'; readonly bytes: number; readonly sha256: string };
 
 export interface TrailWriter extends Trail {
   /** 16 hex digits. */
@@ -58,7 +47,12 @@ export interface TrailWriter extends Trail {
   readonly head: Head;
   /** What is wrong, while the trail is not writable. */
   readonly failed: TrailError | undefined;
-  /** Flushes what was appended, then closes the file. Later appends reject. */
+  /** Why the last group has no MAC, if it has none. */
+  readonly unsigned: string | undefined;
+  /**
+   * Flushes what was appended, then closes the file. Later appends reject. Where a flush hangs it is waited for as
+   * long as its appenders wait; file and lock are then kept until it returns or the process ends.
+   */
   close(): Promise<void>;
 }
 
@@ -99,6 +93,9 @@ class Writer implements TrailWriter {
   /** Waits to be recorded, with the first group that can be written. */
   #note: Mark | undefined;
   #failed: TrailError | undefined;
+  /** Whether what is wrong is a flush that does not return. */
+  #stalled = false;
+  readonly #coverage = new Coverage();
   #probe: NodeJS.Timeout | undefined;
   #closed: Promise<void> | undefined;
 
@@ -121,6 +118,9 @@ class Writer implements TrailWriter {
       clock: options.clock,
       gatherMilliseconds: options.gatherMilliseconds ?? 2,
       gatherRecords: options.gatherRecords ?? 16,
+      stallMilliseconds: options.stallMilliseconds ?? 5_000,
+      giveUpMilliseconds: options.giveUpMilliseconds ?? 10_000,
+      stalled: (milliseconds) => this.#stall(milliseconds),
       flush: (records) => this.#flush(records),
     });
   }
@@ -133,19 +133,23 @@ class Writer implements TrailWriter {
     return this.#failed;
   }
 
+  get unsigned(): string | undefined {
+    return this.#coverage.unsigned;
+  }
+
   get writable(): boolean {
     return this.#failed === undefined;
   }
 
   append(record: AuditRecord): Promise<void> {
+    if (this.#stalled && this.#failed !== undefined) return Promise.reject(this.#failed);
     let json: string;
     try {
       json = JSON.stringify(record);
     } catch (cause) {
       return Promise.reject(new TrailError('record', 'the record is not JSON', { cause }));
     }
-    // Three bytes a UTF-16 unit at most, and the link.
-    if (json.length > maximalLine / 3 - 256) {
+    if (json.length > maximalRecord) {
       return Promise.reject(new TrailError('record', `the record has ${json.length} characters: too long`));
     }
     return this.#queue.add(json);
@@ -162,7 +166,7 @@ class Writer implements TrailWriter {
   }
 
   async close(): Promise<void> {
-    this.#closed ??= this.#close();
+    this.#closed ??= Promise.race([this.#close(), this.#queue.abandoned()]);
     await this.#closed;
   }
 
@@ -176,8 +180,9 @@ class Writer implements TrailWriter {
   /**
    * Makes a group durable, whole, or throws and nothing of it counts.
    *
-   * INVARIANT: no record is reported durable and missing, none is reported failed and later present. The second
-   * has one hole: the process must not be killed between a write that failed and a cut that failed too.
+   * INVARIANT: no record is reported durable and missing, none is reported failed and later present; of one that is
+   * reported `unknown` either may come true. The second has one hole: the process must not be killed between a write
+   * that failed and a cut that failed too.
    */
   async #flush(records: readonly string[]): Promise<void> {
     const began = this.#options.clock.monotonic();
@@ -201,10 +206,13 @@ class Writer implements TrailWriter {
     }
     this.#head = chain.head;
     this.#note = undefined;
+    this.#stalled = false;
     if (this.#failed !== undefined) {
       this.#failed = undefined;
       this.#tell({ type: 'recovered' });
     }
+    const news = this.#coverage.note(unsigned, this.#options.clock);
+    if (news !== undefined) this.#tell(news);
     this.#report('durable', records.length, began, unsigned);
   }
 
@@ -233,13 +241,23 @@ class Writer implements TrailWriter {
         cause,
       });
     }
-    const news = this.#failed === undefined;
+    const news = this.#failed === undefined || this.#stalled;
     this.#failed = error;
+    this.#stalled = false;
     if (news) this.#tell({ type: 'failed', error });
     clearTimeout(this.#probe);
     // Writes something real, an empty group, so that changes, which ask `writable` first, work again by themselves.
     this.#probe = setTimeout(() => this.#queue.addEmpty().catch(() => undefined), probeMilliseconds);
     this.#probe.unref();
+    return error;
+  }
+
+  #stall(milliseconds: number): TrailError {
+    const seconds = (milliseconds / 1_000).toFixed(1);
+    const error = new TrailError('unwritable', `a write to the trail has not returned for ${seconds} s`);
+    this.#failed = error;
+    this.#stalled = true;
+    this.#tell({ type: 'stalled', milliseconds, error });
     return error;
   }
 

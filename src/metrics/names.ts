@@ -21,7 +21,10 @@ export const names = {
     name: 'coffer_missing_objects_total',
     help: 'Requests that needed a token object that the store knows and the token has lost. Alarm on any.',
   },
-  trailFlushes: { name: 'coffer_trail_flushes_total', help: 'Flushes of the trail by outcome.' },
+  trailFlushes: {
+    name: 'coffer_trail_flushes_total',
+    help: "Flushes of the trail by outcome: `written`, `unsigned` (without the token's MAC: alarm on many), `failed`.",
+  },
   trailFlushSeconds: { name: 'coffer_trail_flush_seconds', help: 'How long a flush of the trail took.' },
   trailFlushRecords: { name: 'coffer_trail_flush_records', help: 'How many records shared a flush.' },
 } as const;

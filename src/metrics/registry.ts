@@ -28,7 +28,8 @@ export interface Metrics {
   hostRestarts(host: number, restarts: number): void;
   /** A token object that the store knows is not there. */
   missingObject(): void;
-  trailFlush(outcome: 'written' | 'failed', records: number, seconds: number): void;
+  /** @param outcome `unsigned`: written, without a MAC */
+  trailFlush(outcome: 'written' | 'unsigned' | 'failed', records: number, seconds: number): void;
   snapshot(): Promise<MetricsSnapshot>;
 }
 
@@ -86,6 +87,8 @@ export function createMetrics(operations: Iterable<string>): Metrics {
   });
   const missingObjects = new Counter({ ...names.missingObjects, registers });
   const trailFlushes = new Counter({ ...names.trailFlushes, labelNames: ['outcome'], registers });
+  // From zero on, so that the first one that goes wrong is an increase.
+  for (const outcome of ['written', 'unsigned', 'failed']) trailFlushes.inc({ outcome }, 0);
   const trailFlushSeconds = new Histogram({ ...names.trailFlushSeconds, buckets: latencyBuckets, registers });
   const trailFlushRecords = new Histogram({ ...names.trailFlushRecords, buckets: groupBuckets, registers });
 

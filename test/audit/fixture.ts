@@ -1,5 +1,15 @@
+import { execFileSync } from 'node:child_process';
 import { createHmac } from 'node:crypto';
-import { mkdtempSync, readdirSync, readFileSync, rmSync } from 'node:fs';
+import {
+  closeSync,
+  constants,
+  mkdtempSync,
+  open,
+  openSync,
+  readdirSync,
+  readFileSync,
+  rmSync,
+} from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { recordApiCall, userIdentity } from '../../src/audit/build.ts';
@@ -50,6 +60,35 @@ export function makeRecord(context: Record<string, string> = { purpose: 'test' }
   });
 }
 
+/**
+ * Makes every disk of this process hang: who opens a pipe to read waits for who writes it, and so many waits leave
+ * Node's thread pool no thread.
+ */
+export async function hangDisks(folder: string): Promise<{ release(): Promise<void> }> {
+  const path = join(folder, 'pipe');
+  execFileSync('mkfifo', [path]);
+  const threads = Number(process.env.UV_THREADPOOL_SIZE ?? 4);
+  const opened = Array.from(
+    { length: threads },
+    () =>
+      new Promise<void>((resolve, reject) => {
+        open(path, constants.O_RDONLY, (error, fd) => {
+          if (error !== null) return reject(error);
+          closeSync(fd);
+          resolve();
+        });
+      }),
+  );
+  return {
+    async release() {
+      const writer = openSync(path, constants.O_RDWR | constants.O_NONBLOCK);
+      await Promise.all(opened);
+      closeSync(writer);
+      rmSync(path);
+    },
+  };
+}
+
 /** Writers and folders of one test, all gone after it. */
 export class Bench {
   readonly folder = mkdtempSync(join(tmpdir(), 'coffer-trail-'));
@@ -78,7 +117,9 @@ export class Bench {
   }
 
   segments(): string[] {
-    return readdirSync(join(this.folder, slot)).sort();
+    return readdirSync(join(this.folder, slot))
+      .filter((name) => name.endsWith('.jsonl'))
+      .sort();
   }
 
   text(segment = 1): string {

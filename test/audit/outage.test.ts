@@ -2,12 +2,14 @@ import { execFileSync } from 'node:child_process';
 import { mkdirSync, rmSync, statfsSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { expect } from 'chai';
+import { decided } from '../../src/audit/error.ts';
+import type { TrailEvent, TrailFlush } from '../../src/audit/event.ts';
 import { readStream } from '../../src/audit/read.ts';
 import type { AuditRecord } from '../../src/audit/record.ts';
 import { verifyChain } from '../../src/audit/verify.ts';
-import { openTrail, type TrailEvent, type TrailWriter } from '../../src/audit/writer.ts';
+import { openTrail, type TrailWriter } from '../../src/audit/writer.ts';
 import { systemClock } from '../../src/clock.ts';
-import { Bench, mac, makeRecord, slot } from './fixture.ts';
+import { Bench, hangDisks, mac, makeRecord, slot } from './fixture.ts';
 
 /** A few megabytes that can truly be full. `undefined` where mounting is not permitted. */
 function mountSmall(at: string): { unmount(): void } | undefined {
@@ -52,6 +54,8 @@ describe('a trail on a full disk', () => {
       segmentBytes,
       mac,
       clock: systemClock,
+      stallMilliseconds: 100,
+      giveUpMilliseconds: 200,
       onEvent: (event) => onEvent(event),
     });
     return writer;
@@ -140,6 +144,23 @@ describe('a trail on a full disk', () => {
     expect(await verifyChain(readStream(folder, slot), mac)).to.deep.include({ type: 'whole', uncovered: 0 });
   });
 
+  it('says in the end that a record of unknown outcome was not written', async () => {
+    const trail = await open();
+    const disks = await hangDisks(bench.folder);
+    const error = await trail.append(makeRecord({ text: 'x'.repeat(10_000) })).catch((error: Error) => error);
+    expect(error).to.include({ code: 'unknown' });
+    const ballast = fill();
+    await disks.release();
+    const outcome = await decided(error).catch((error: { code: string }) => error.code);
+    expect(outcome).to.equal('unwritable');
+    expect(events.map(({ type }) => type)).to.deep.equal(['stalled', 'failed']);
+    const healed = recovered();
+    ballast.free();
+    await healed;
+    expect(await storedIds()).to.deep.equal([]);
+    expect(await verifyChain(readStream(folder, slot), mac)).to.deep.include({ type: 'whole', uncovered: 0 });
+  });
+
   it('stays shut while a failed write can’t be cut off, and never keeps what it rejected', async function () {
     const trail = await open();
     const kept = makeRecord();
@@ -210,6 +231,46 @@ describe('a trail without the token', () => {
       unsigned: 3,
       uncovered: 0,
     });
+  });
+
+  it('is told of once when the MACs are missing, and once when they have been back for a second', async () => {
+    let now = 0;
+    let there = true;
+    const events: TrailEvent[] = [];
+    const flushes: TrailFlush[] = [];
+    const trail = await bench.open({
+      mac: (data) =>
+        there ? mac(data) : Promise.reject(Object.assign(new Error(), { kind: 'missing-object' })),
+      clock: { now: systemClock.now, monotonic: () => now },
+      onEvent: (event) => events.push(event),
+      onFlush: (flush) => flushes.push(flush),
+    });
+    const write = async (has: boolean, at: number) => {
+      there = has;
+      now = at;
+      await trail.append(makeRecord());
+    };
+    await write(true, 0);
+    expect(trail.unsigned).to.equal(undefined);
+    await write(false, 0);
+    await write(false, 100);
+    expect(trail.unsigned).to.equal('missing-object');
+    expect(events).to.deep.equal([{ type: 'unsigned', reason: 'missing-object' }]);
+    await write(true, 200);
+    expect(trail.unsigned).to.equal(undefined);
+    await write(false, 300);
+    await write(true, 1299);
+    expect(events).to.have.length(1);
+    await write(true, 1300);
+    await write(true, 9000);
+    expect(events.slice(1)).to.deep.equal([{ type: 'signed' }]);
+    await write(false, 9001);
+    expect(events.slice(2).map(({ type }) => type)).to.deep.equal(['unsigned']);
+    expect(flushes.slice(2, 5).map(({ unsigned }) => unsigned)).to.deep.equal([
+      'missing-object',
+      'missing-object',
+      undefined,
+    ]);
   });
 
   it('waits a second at most for a MAC that never comes, and then a tenth for each', async () => {

@@ -2,9 +2,9 @@ import { createHash } from 'node:crypto';
 import { appendFileSync, mkdirSync, truncateSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { expect } from 'chai';
+import type { TrailEvent } from '../../src/audit/event.ts';
 import type { TrailLine } from '../../src/audit/line.ts';
 import { readTail } from '../../src/audit/tail.ts';
-import type { TrailEvent } from '../../src/audit/writer.ts';
 import { Bench, makeRecord, slot } from './fixture.ts';
 
 describe('a trail opened after a crash', () => {

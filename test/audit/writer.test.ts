@@ -2,7 +2,7 @@ import { createHash } from 'node:crypto';
 import { statSync } from 'node:fs';
 import { join } from 'node:path';
 import { expect } from 'chai';
-import type { TrailFlush } from '../../src/audit/writer.ts';
+import type { TrailFlush } from '../../src/audit/event.ts';
 import { Bench, mac, makeRecord } from './fixture.ts';
 
 describe('the trail writer', () => {
@@ -118,7 +118,7 @@ describe('the trail writer', () => {
 
   it('refuses a record too long for a line, and writes the others', async () => {
     const writer = await bench.open();
-    const long = writer.append(makeRecord({ a: 'x'.repeat(1024 * 1024) })).then(
+    const long = writer.append({ ...makeRecord(), requestParameters: 'x'.repeat(1024 * 1024) }).then(
       () => 'written',
       (error: { code: string }) => error.code,
     );
