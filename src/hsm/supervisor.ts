@@ -1,20 +1,11 @@
 /** The token tier: makes the folder, starts the hosts and starts them again, and ends when they must not go on. */
 import { randomBytes } from 'node:crypto';
-import { rmSync } from 'node:fs';
-import { connect, createServer, type Server } from 'node:net';
-import { join } from 'node:path';
 import type { Logger } from 'pino';
 import type { TokenConfig } from '../config.ts';
 import { secretBytes } from './attach.ts';
-import {
-  type Access,
-  FolderError,
-  lockSocketFile,
-  prepareFolder,
-  socketFile,
-  writeAttachSecret,
-} from './folder.ts';
+import { type Access, prepareFolder, socketFile, writeAttachSecret } from './folder.ts';
 import { Host } from './host.ts';
+import { lockFolder } from './lock.ts';
 import { pinSource } from './pin.ts';
 import { Turns } from './turn.ts';
 
@@ -70,7 +61,7 @@ export async function startSupervisor(config: TokenConfig, log: Logger): Promise
       turns.close();
       await Promise.all(hosts.map((host) => host.end()));
       attachSecret.fill(0);
-      await new Promise((resolve) => lock.close(resolve));
+      await lock.release();
     })();
     return ended;
   };
@@ -133,30 +124,4 @@ function startOptions(config: TokenConfig, access: Access, index: number, restar
     // The others start when the first has opened the token: it was there.
     first: index === 0 && restarts === 0,
   };
-}
-
-/** One tier a folder: a socket that answers says that another is there, however it was started. */
-function lockFolder(folder: string): Promise<Server> {
-  const path = join(folder, lockSocketFile);
-  const listen = (again: boolean): Promise<Server> =>
-    new Promise((resolve, reject) => {
-      const server = createServer((socket) => socket.destroy());
-      server.once('error', (error) => {
-        if (!('code' in error) || error.code !== 'EADDRINUSE' || !again) {
-          reject(new FolderError(`can't listen on \`${path}\`: ${error.message}`));
-          return;
-        }
-        const other = connect(path);
-        other.once('connect', () => {
-          other.destroy();
-          reject(new FolderError(`another token tier runs in \`${folder}\`: end it, or name another folder`));
-        });
-        other.once('error', () => {
-          rmSync(path, { force: true });
-          resolve(listen(false));
-        });
-      });
-      server.listen(path, () => resolve(server));
-    });
-  return listen(true);
 }

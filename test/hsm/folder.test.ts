@@ -1,17 +1,27 @@
 import {
   chmodSync,
   chownSync,
+  linkSync,
   mkdirSync,
   mkdtempSync,
+  readdirSync,
   readFileSync,
   rmSync,
   statSync,
   writeFileSync,
 } from 'node:fs';
+import { createServer } from 'node:net';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { expect } from 'chai';
-import { attachSecretFile, FolderError, prepareFolder, writeAttachSecret } from '../../src/hsm/folder.ts';
+import {
+  attachSecretFile,
+  FolderError,
+  lockSocketFile,
+  prepareFolder,
+  writeAttachSecret,
+} from '../../src/hsm/folder.ts';
+import { lockFolder } from '../../src/hsm/lock.ts';
 import { PinError, pinSource } from '../../src/hsm/pin.ts';
 import { startSupervisor } from '../../src/hsm/supervisor.ts';
 import { log, startTier, tokens } from '../contract/hsm/tier.ts';
@@ -69,6 +79,43 @@ describe('the folder of the token tier', () => {
     expect(readFileSync(join(tier.config.socketFolder, attachSecretFile)).equals(secret)).to.equal(true);
     expect(await tier.connect().random(4)).to.have.length(4);
     await tier.close();
+  });
+});
+
+describe('the lock of a folder', () => {
+  let root: string;
+  beforeEach(() => {
+    root = mkdtempSync(join(tmpdir(), 'coffer-lock-'));
+  });
+  afterEach(() => rmSync(root, { recursive: true, force: true }));
+
+  /** A socket that a process left which was killed. */
+  async function leaveStale(): Promise<void> {
+    const server = createServer();
+    const left = join(root, 'left.sock');
+    await new Promise<void>((resolve) => server.listen(left, resolve));
+    linkSync(left, join(root, lockSocketFile));
+    await new Promise((resolve) => server.close(resolve));
+  }
+
+  it('is one process’s, of many at once that find what a dead one left', async () => {
+    for (let round = 0; round < 10; round++) {
+      await leaveStale();
+      const tries = await Promise.allSettled(Array.from({ length: 2 }, () => lockFolder(root)));
+      const locks = tries.filter((attempt) => attempt.status === 'fulfilled');
+      expect(locks).to.have.length(1);
+      for (const { value } of locks) await value.release();
+      expect(readdirSync(root)).to.deep.equal([]);
+    }
+  });
+
+  it('can be had again once it is released', async () => {
+    for (let round = 0; round < 3; round++) {
+      const lock = await lockFolder(root);
+      const refusal = await lockFolder(root).catch((error: unknown) => error);
+      expect(refusal).to.be.instanceOf(FolderError);
+      await lock.release();
+    }
   });
 });
 
