@@ -24,6 +24,8 @@ const steadyMilliseconds = 30_000;
 const silenceMilliseconds = 2_000;
 /** Until the first heartbeat a process may take this much longer: it is being loaded. */
 const loadMilliseconds = 10_000;
+/** How long the pipe of a process that has ended is read on, where another holds it. */
+const inheritedMilliseconds = 200;
 
 export interface HostOptions {
   readonly index: number;
@@ -92,8 +94,7 @@ export class Host {
       log.error({ host: index, err: error }, "a host can't be started");
       if (child.pid === undefined) this.#died(`can't be started: ${error.message}`);
     });
-    // `close` and not `exit`: what it said last is read by then.
-    child.once('close', (code, signal) => {
+    const ended = (code: number | null, signal: NodeJS.Signals | null) => {
       if (this.#child !== child) return;
       if (code === fatalExitCode || code === absentExitCode) {
         // The turn isn't given on: the next would only try the same PIN.
@@ -104,6 +105,19 @@ export class Host {
         return;
       }
       this.#died(signal === null ? `exited with ${code}` : `was ended by ${signal}`);
+    };
+    // `close` and not `exit`: what it said last is read by then. But a process that the library started may have
+    // inherited the pipe, and then `close` comes when that one ends.
+    child.once('exit', (code, signal) => {
+      const timer = setTimeout(() => {
+        child.stdin?.destroy();
+        if (pipe instanceof Socket) pipe.destroy();
+        ended(code, signal);
+      }, inheritedMilliseconds);
+      child.once('close', () => {
+        clearTimeout(timer);
+        ended(code, signal);
+      });
     });
   }
 

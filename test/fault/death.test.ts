@@ -99,6 +99,15 @@ describe('a token tier of one host', () => {
     expect(await hsm.decrypt(blob, context)).to.deep.equal(marked);
   });
 
+  it('replaces a host although a process that its library started holds its pipe', async () => {
+    const pid = tier.hostPid();
+    tier.inject({ times: 'once', fault: 'linger', call: 'C_Encrypt', length: marked.length });
+    expect(await outcomeOf(hsm.encrypt(material, context, marked))).to.equal('ok');
+    expect(tier.struck()).to.equal(1);
+    process.kill(pid, 'SIGKILL');
+    await expectReplaced(pid, 2_000);
+  });
+
   it('backs off in a crash loop, answers meanwhile, and serves again when the cause is gone', async () => {
     tier.inject({ times: 'always', fault: 'crash', call: 'C_Initialize' });
     process.kill(tier.hostPid(), 'SIGKILL');
@@ -155,6 +164,21 @@ describe('a token tier of two hosts', () => {
     await load.stop();
     expect(passing).to.include.members([...load.outcomes.keys()]);
     expect(load.slowest()).to.be.below(neverLonger);
+  });
+
+  it('gives the turn to log in on from a host that died in it, although another process holds its pipe', async () => {
+    const struck = tier.struck();
+    const once = (fault: 'linger' | 'crash') => ({ times: 'once', fault, call: 'C_Login' }) as const;
+    tier.inject(once('linger'), once('crash'));
+    const pids = tier.hostPids();
+    for (const pid of pids) process.kill(pid, 'SIGKILL');
+    await eventually('both died', () => !pids.some(isAlive), 1_000);
+    const bothServe = async () => {
+      const { hosts } = await hsm.checkHealth();
+      return hosts.every(({ connected, problem }) => connected && problem === undefined);
+    };
+    await eventually('both serve', bothServe, 4_000);
+    expect(tier.struck() - struck).to.equal(2);
   });
 
   it("while one host's call hangs, the other serves everyone else", async () => {

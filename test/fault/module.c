@@ -13,6 +13,7 @@
  *   stuck  answers the code `argument` without calling the library, so that the operation stays active
  *   slow   waits `argument` milliseconds first
  *   hang   never returns
+ *   linger starts a process that inherits the descriptors and outlives this one
  *   crash  lets `argument` calls of the process pass, then writes to address 0
  *   forget closes all sessions of the slot first, as a token that was reset would: it also ends the login
  *   wrong  calls the library and flips the first byte of what it gave out
@@ -111,6 +112,12 @@ static void forget(CK_SESSION_HANDLE session) {
   if (real->C_GetSessionInfo(session, &info) == CKR_OK) real->C_CloseAllSessions(info.slotID);
 }
 
+static void linger(void) {
+  if (fork() != 0) return;
+  execlp("sleep", "sleep", "60", (char *)NULL);
+  _exit(127);
+}
+
 static enum verdict judge(const char *function, CK_SESSION_HANDLE session, long length, CK_RV *code) {
   const char *path = getenv("COFFER_FAULT_CONTROL");
   count(function);
@@ -129,6 +136,7 @@ static enum verdict judge(const char *function, CK_SESSION_HANDLE session, long 
     if (strcmp(rule->fault, "lie") == 0) return LIE;
     if (strcmp(rule->fault, "slow") == 0) wait_milliseconds(rule->argument);
     else if (strcmp(rule->fault, "forget") == 0) forget(session);
+    else if (strcmp(rule->fault, "linger") == 0) linger();
     else if (strcmp(rule->fault, "crash") == 0) *(volatile int *)0 = 1;
     else if (strcmp(rule->fault, "hang") == 0) for (;;) pause();
     else abort();

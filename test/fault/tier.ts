@@ -23,7 +23,7 @@ import { children, isAlive } from './process.ts';
 /** The checkout that the test runs from; ends with a slash. */
 export const root = fileURLToPath(new URL('../../', import.meta.url));
 
-export type FaultName = 'error' | 'stuck' | 'slow' | 'hang' | 'crash' | 'forget' | 'wrong' | 'lie';
+export type FaultName = 'error' | 'stuck' | 'slow' | 'hang' | 'linger' | 'crash' | 'forget' | 'wrong' | 'lie';
 
 /** One rule of the fault module (module.c says what each fault does). */
 export interface Fault {
