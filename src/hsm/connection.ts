@@ -41,6 +41,7 @@ export class Connection {
   readonly #queue: Pending[] = [];
   #head = 0;
   #writer = new FrameWriter();
+  #reader: FrameReader | undefined;
   #flushing = false;
   #socket: Socket | undefined;
   #attached = false;
@@ -107,6 +108,8 @@ export class Connection {
           pending.reject = undefined;
           if (code === okCode) {
             this.sick = false;
+            // Past its deadline: a copy of it would be nobody's to zero.
+            if (settled) return true;
             const value = read(buffer, start, end);
             if (value === undefined) {
               reject(new HsmError('internal', "a host's answer was malformed"));
@@ -229,6 +232,7 @@ export class Connection {
       const reader = new FrameReader(answerLimit, (code, id, buffer, start, end) =>
         this.#answer(code, id, buffer, start, end),
       );
+      this.#reader = reader;
       const onFrames: OnBytes = (bytes) => (reader.push(bytes) ? onFrames : undefined);
       this.#options.onAttached();
       return onFrames;
@@ -262,6 +266,8 @@ export class Connection {
   #lost(): void {
     const was = this.#attached;
     this.#attached = false;
+    this.#reader?.close();
+    this.#reader = undefined;
     this.#socket = undefined;
     if (was && !this.#closed)
       this.#options.onProblem(`the connection to host ${this.#options.index} is lost`);

@@ -11,7 +11,7 @@ import type { MaterialRef } from '../keys/hsm.ts';
 
 export const prefixBytes = 4;
 export const frameHeaderBytes = 11;
-/** What follows the length of a request: context, plaintext and blob at their largest, or what a trail MAC covers. */
+/** What follows the length of a request: contexts, plaintext and blob at their largest. */
 export const requestLimit = 1024 * 1024;
 /** What follows the length of an answer: the list of a token's objects. */
 export const answerLimit = 64 * 1024 * 1024;
@@ -137,7 +137,9 @@ export type OnFrame = (code: number, id: number, buffer: Buffer, start: number, 
 export class FrameReader {
   readonly #limit: number;
   readonly #onFrame: OnFrame;
-  #rest: Buffer | undefined;
+  /** A frame of which a part has come, and how much; what comes of it later is copied once. */
+  #partial: Buffer | undefined;
+  #filled = 0;
 
   constructor(limit: number, onFrame: OnFrame) {
     this.#limit = limit;
@@ -149,29 +151,75 @@ export class FrameReader {
    * @returns false where the stream is malformed or a frame was refused: the connection must be closed
    */
   push(chunk: Buffer): boolean {
-    const rest = this.#rest;
-    if (rest === undefined) return this.#cut(chunk);
-    this.#rest = undefined;
-    const joined = Buffer.concat([rest, chunk]);
-    rest.fill(0);
-    const fine = this.#cut(joined);
-    joined.fill(0);
-    return fine;
+    let offset = 0;
+    if (this.#filled > 0 && this.#filled < prefixBytes) {
+      offset = this.#keep(chunk, 0, prefixBytes);
+      if (this.#filled < prefixBytes) return true;
+    }
+    if (this.#filled > 0) {
+      const size = this.#partial === undefined ? undefined : this.#sizeAt(this.#partial, 0);
+      if (this.#partial === undefined || size === undefined) return false;
+      offset = this.#keep(chunk, offset, size);
+      if (this.#filled < size) return true;
+      const fine = this.#hand(this.#partial, 0, size);
+      this.close();
+      if (!fine) return false;
+    }
+    return this.#cut(chunk, offset);
   }
 
-  #cut(buffer: Buffer): boolean {
-    let offset = 0;
+  /** Zeroes what has come of a frame whose rest won't: the connection is closed. */
+  close(): void {
+    this.#partial?.fill(0, 0, this.#filled);
+    this.#partial = undefined;
+    this.#filled = 0;
+  }
+
+  #cut(buffer: Buffer, from: number): boolean {
+    let offset = from;
     while (buffer.length - offset >= prefixBytes) {
-      const length = buffer.readUInt32BE(offset);
-      if (length < frameHeaderBytes - prefixBytes || length > this.#limit) return false;
-      const end = offset + prefixBytes + length;
-      if (end > buffer.length) break;
-      const id = buffer.readUInt16BE(offset + 5) * 0x1_0000_0000 + buffer.readUInt32BE(offset + 7);
-      if (!this.#onFrame(buffer[offset + 4] ?? 0, id, buffer, offset + frameHeaderBytes, end)) return false;
-      offset = end;
+      const size = this.#sizeAt(buffer, offset);
+      if (size === undefined) return false;
+      if (offset + size > buffer.length) {
+        this.#keep(buffer, offset, size);
+        return true;
+      }
+      if (!this.#hand(buffer, offset, offset + size)) return false;
+      offset += size;
     }
-    if (offset < buffer.length) this.#rest = Buffer.from(buffer.subarray(offset));
+    if (offset < buffer.length) this.#keep(buffer, offset, prefixBytes);
     return true;
+  }
+
+  /** @returns how many bytes the frame at the offset has with its length; `undefined` where none may have as many */
+  #sizeAt(buffer: Buffer, offset: number): number | undefined {
+    const length = buffer.readUInt32BE(offset);
+    return length < frameHeaderBytes - prefixBytes || length > this.#limit ? undefined : prefixBytes + length;
+  }
+
+  #hand(buffer: Buffer, offset: number, end: number): boolean {
+    const id = buffer.readUInt16BE(offset + 5) * 0x1_0000_0000 + buffer.readUInt32BE(offset + 7);
+    return this.#onFrame(buffer[offset + 4] ?? 0, id, buffer, offset + frameHeaderBytes, end);
+  }
+
+  /**
+   * Keeps what a chunk has, from the offset, of a frame of `size` bytes. Room grows by doubling: as much as a
+   * frame announces isn't given on its word.
+   * @returns where in the chunk the frame ends
+   */
+  #keep(chunk: Buffer, offset: number, size: number): number {
+    const end = Math.min(chunk.length, offset + size - this.#filled);
+    const needed = this.#filled + end - offset;
+    const old = this.#partial;
+    let room = old;
+    if (room === undefined || room.length < needed) {
+      room = Buffer.allocUnsafe(Math.min(size, 2 * needed));
+      old?.copy(room, 0, 0, this.#filled);
+      old?.fill(0, 0, this.#filled);
+      this.#partial = room;
+    }
+    this.#filled += chunk.copy(room, this.#filled, offset, end);
+    return end;
   }
 }
 

@@ -85,6 +85,10 @@ function answer(socket: Socket, { performer, deadline }: Serving): void {
     }
     return true;
   });
+  socket.once('close', () => {
+    reader.close();
+    writer.clear();
+  });
   socket.on('data', (chunk: Buffer) => {
     performer.entropy.begin(countFrames(chunk, 64));
     const fine = reader.push(chunk);
