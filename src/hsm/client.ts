@@ -10,11 +10,12 @@ import {
   type TokenObject,
 } from '../keys/hsm.ts';
 import type { Connection } from './connection.ts';
-import { type FrameWriter, requestLimit } from './frame.ts';
+import type { FrameWriter } from './frame.ts';
 import { Pool } from './pool.ts';
 import {
   operationCodes as codes,
   contextLimit,
+  isTrailMacInput,
   plaintextLimit,
   randomLimit,
   sealedBytes,
@@ -49,6 +50,8 @@ const keeper = 0;
 class Client implements Hsm {
   readonly #pool: Pool;
   readonly #restarts: number[];
+  /** By host: the health check in flight, of which there is one at most. */
+  readonly #probes = new Map<number, Promise<string | undefined>>();
   readonly #deadline: number;
 
   constructor({ socketFolder, hosts, deadlineMilliseconds, log }: ClientOptions) {
@@ -160,7 +163,7 @@ class Client implements Hsm {
   }
 
   trailMac(data: Buffer): Promise<Buffer> {
-    if (data.length < 1 || data.length > requestLimit - 64) return refuse(`a MAC of ${data.length} bytes`);
+    if (!isTrailMacInput(data)) return refuse('data for a MAC but a group of a trail');
     return this.#send(codes.trailMac, data.length, (writer) => writer.bytes(data), readBytes);
   }
 
@@ -237,8 +240,22 @@ class Client implements Hsm {
     return this.#pool.wait(host).then((later) => later.request(code, size, write, read, milliseconds));
   }
 
-  /** @returns what is wrong with the host */
-  async #probe(connection: Connection, index: number): Promise<string | undefined> {
+  /**
+   * Whoever asks meanwhile gets the same answer: the service is asked by anybody whether it is ready, and a host
+   * has one queue for everything.
+   * @returns what is wrong with the host
+   */
+  #probe(connection: Connection, index: number): Promise<string | undefined> {
+    const probe =
+      this.#probes.get(index) ??
+      this.#ask(connection, index).finally(() => {
+        this.#probes.delete(index);
+      });
+    this.#probes.set(index, probe);
+    return probe;
+  }
+
+  async #ask(connection: Connection, index: number): Promise<string | undefined> {
     try {
       const { restarts, problem } = await connection.request(
         codes.health,

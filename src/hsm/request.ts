@@ -75,6 +75,12 @@ export const randomLimit = 1024;
 export const contextLimit = 128 * 1024;
 const blobLimit = headerBytes + 6144 + tagBytes;
 const materialBytes = 32;
+/**
+ * All that the trail key makes a MAC over (audit/line.ts, groupMacInput): this prefix, then stream id 8 B, sequence
+ * 8 B and hash 32 B. A host signs nothing else with it.
+ */
+export const trailMacDomain = Buffer.from('coffer trail group v1\0', 'latin1');
+export const trailMacBytes = trailMacDomain.length + 48;
 /** What a sealed secret is at least: IV and tag. */
 const sealedLimit = 512;
 
@@ -141,7 +147,9 @@ export function readRequest(code: number, buffer: Buffer, start: number, end: nu
       return length < 1 || length > randomLimit ? undefined : { operation: 'random', length };
     }
     case operationCodes.trailMac:
-      return size === 0 ? undefined : { operation: 'trailMac', data: buffer.subarray(start, end) };
+      return isTrailMacInput(buffer.subarray(start, end))
+        ? { operation: 'trailMac', data: buffer.subarray(start, end) }
+        : undefined;
     case operationCodes.createAccessKeySecret:
       return size === 0 || size > 1024
         ? undefined
@@ -159,6 +167,10 @@ export function readRequest(code: number, buffer: Buffer, start: number, end: nu
     default:
       return undefined;
   }
+}
+
+export function isTrailMacInput(data: Buffer): boolean {
+  return data.length === trailMacBytes && data.subarray(0, trailMacDomain.length).equals(trailMacDomain);
 }
 
 /** Context length 4 B ‖ header ‖ context ‖ ciphertext ‖ tag. */

@@ -5,7 +5,7 @@ import fc from 'fast-check';
 import { requestLimit } from '../../src/hsm/frame.ts';
 import { operationCodes } from '../../src/hsm/request.ts';
 import type { Hsm, MaterialRef } from '../../src/keys/hsm.ts';
-import { newMaterial, outcomeOf, roundTrip } from './load.ts';
+import { newMaterial, outcomeOf, roundTrip, trailGroup } from './load.ts';
 import { makeTier, type Tier } from './tier.ts';
 import { frame, Wire } from './wire.ts';
 
@@ -83,6 +83,12 @@ describe('a socket of a host, once attached,', () => {
       operationCodes.generateDataKey,
       1,
       Buffer.concat([material32, u16(1_025)]),
+    ),
+    'for a MAC over anything': frame(operationCodes.trailMac, 1, Buffer.alloc(70, 'x')),
+    'for a MAC over a group and more': frame(
+      operationCodes.trailMac,
+      1,
+      Buffer.concat([trailGroup(), Buffer.alloc(1)]),
     ),
     'for 1,025 random bytes': frame(operationCodes.random, 1, u16(1_025)),
     'for 0 random bytes': frame(operationCodes.random, 1, u16(0)),

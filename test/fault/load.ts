@@ -1,4 +1,5 @@
 import { randomBytes, randomUUID } from 'node:crypto';
+import { groupMacInput } from '../../src/audit/line.ts';
 import { type Hsm, HsmError, type HsmErrorKind, type MaterialRef } from '../../src/keys/hsm.ts';
 
 /** What became of a request: `wrong` is an answer that isn't the right one, `other` an error that is no HsmError. */
@@ -9,6 +10,16 @@ export const passing: readonly Outcome[] = ['ok', 'unavailable', 'timeout'];
 
 export function newMaterial(): MaterialRef {
   return { keyId: randomUUID(), materialId: randomBytes(16).toString('hex') };
+}
+
+/** What a trail has a MAC made over, for its first group or another. */
+export function trailGroup(sequence = 1): Buffer {
+  return groupMacInput({ stream: '0011223344556677', sequence, previous: 'ab'.repeat(32) });
+}
+
+/** YYYYMMDD, so many days from now. */
+export function dateIn(days: number): string {
+  return new Date(Date.now() + days * 86_400_000).toISOString().slice(0, 10).replaceAll('-', '');
 }
 
 /** The outcome of any request whose answer nobody checks. */

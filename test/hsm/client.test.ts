@@ -1,5 +1,6 @@
 import { expect } from 'chai';
 import { errorCode, okCode } from '../../src/hsm/answer.ts';
+import { Connection } from '../../src/hsm/connection.ts';
 import { operationCodes } from '../../src/hsm/request.ts';
 import { type Hsm, HsmError, type HsmErrorKind } from '../../src/keys/hsm.ts';
 import { answer, type Frame, Hosts } from './host.ts';
@@ -101,6 +102,73 @@ describe('a client of the token tier', () => {
     const hsm = hosts.connect(1, 100);
     expect(await kindOf(hsm.random(8))).to.equal('timeout');
     expect(await kindOf(hsm.random(8))).to.equal('ok');
+  });
+
+  it('reads nothing of a late answer, which may hold a plaintext', async () => {
+    const late: (() => void)[] = [];
+    await hosts.listen(0, ({ id }, socket) => late.push(() => socket.write(answer(okCode, id, eight))));
+    let attached: () => void = () => {};
+    const ready = new Promise<void>((resolve) => {
+      attached = resolve;
+    });
+    let ids = 0;
+    const connection = new Connection({
+      socketFolder: hosts.folder,
+      index: 0,
+      nextId: () => ++ids,
+      onAttached: () => attached(),
+      onProblem: () => {},
+    });
+    await ready;
+    const read: number[] = [];
+    const ask = (name: number, milliseconds: number) =>
+      connection.request(
+        operationCodes.random,
+        0,
+        () => {},
+        () => read.push(name),
+        milliseconds,
+      );
+    const first = kindOf(ask(1, 100));
+    connection.tick(performance.now() + 1_000);
+    expect(await first).to.equal('timeout');
+    const second = ask(2, 5_000);
+    const arrived = performance.now() + 2_000;
+    while (late.length < 2 && performance.now() < arrived) await new Promise((next) => setImmediate(next));
+    for (const send of late) send();
+    await second;
+    connection.close();
+    expect(read).to.deep.equal([2]);
+  });
+
+  it('asks a host once how it is for all who want to know meanwhile', async () => {
+    const held: Frame[] = [];
+    let reply: (frame: Frame) => void = () => {};
+    await hosts.listen(0, (frame, socket) => {
+      reply = (one) =>
+        socket.write(one.code === operationCodes.health ? healthy(one) : answer(okCode, one.id, eight));
+      if (held.push(frame) === 1) reply(frame);
+    });
+    const hsm = hosts.connect(1);
+    await hsm.random(8);
+    const checks = Promise.all(Array.from({ length: 10 }, () => hsm.checkHealth()));
+    const behind = hsm.random(8);
+    while (held.at(-1)?.code !== operationCodes.random || held.length < 2) {
+      await new Promise((next) => setImmediate(next));
+    }
+    expect(held.slice(1).map(({ code }) => code)).to.deep.equal([
+      operationCodes.health,
+      operationCodes.random,
+    ]);
+    for (const frame of held.splice(1)) reply(frame);
+    await behind;
+    for (const { hosts: all } of await checks) {
+      expect(all[0]).to.include({ connected: true, problem: undefined });
+    }
+    const again = hsm.checkHealth();
+    while (held.length < 2) await new Promise((next) => setImmediate(next));
+    for (const frame of held.splice(1)) reply(frame);
+    await again;
   });
 
   const malformed: Record<string, (id: number) => Buffer> = {

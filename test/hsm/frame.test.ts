@@ -1,7 +1,8 @@
 import { expect } from 'chai';
 import fc from 'fast-check';
+import { groupMacInput } from '../../src/audit/line.ts';
 import { countFrames, FrameReader, FrameWriter } from '../../src/hsm/frame.ts';
-import { operationCodes, readRequest } from '../../src/hsm/request.ts';
+import { operationCodes, readRequest, trailMacDomain } from '../../src/hsm/request.ts';
 
 interface Frame {
   readonly code: number;
@@ -70,6 +71,20 @@ describe('frames', () => {
     expect(reader(1024).reader.push(length)).to.equal(false);
     length.writeUInt32BE(6);
     expect(reader(1024).reader.push(length)).to.equal(false);
+  });
+
+  it('that are large and come in small pieces take no longer than their bytes', () => {
+    const size = 32 * 1024 * 1024;
+    const { reader: read, frames: got } = reader(2 * size);
+    const begin = performance.now();
+    const piece = Buffer.alloc(16 * 1024);
+    piece.writeUInt32BE(size - 4);
+    expect(read.push(piece)).to.equal(true);
+    piece.writeUInt32BE(0);
+    for (let sent = piece.length; sent < size; sent += piece.length) read.push(piece);
+    // Joined anew with each piece, it would copy 32 GiB.
+    expect(performance.now() - begin).to.be.below(1_500);
+    expect(got.map(({ body }) => body.length)).to.deep.equal([2 * (size - 11)]);
   });
 
   it('leave nothing of what they held in the writer’s buffer', () => {
@@ -143,6 +158,19 @@ describe('requests', () => {
       expect(parse(code, Buffer.alloc(size)), String(code)).to.not.equal(undefined);
       expect(parse(code, Buffer.alloc(size + 1)), String(code)).to.equal(undefined);
     }
+  });
+
+  it('for a MAC of the trail key hold exactly what a group of a trail is', () => {
+    const group = groupMacInput({ stream: '0011223344556677', sequence: 2 ** 40, previous: 'ab'.repeat(32) });
+    expect(group.subarray(0, trailMacDomain.length).equals(trailMacDomain)).to.equal(true);
+    expect(parse(operationCodes.trailMac, group)).to.deep.equal({ operation: 'trailMac', data: group });
+    for (let at = 0; at < trailMacDomain.length; at++) {
+      const changed = Buffer.from(group);
+      changed[at] = (changed[at] ?? 0) ^ 1;
+      expect(parse(operationCodes.trailMac, changed), `byte ${at}`).to.equal(undefined);
+    }
+    expect(parse(operationCodes.trailMac, group.subarray(0, -1))).to.equal(undefined);
+    expect(parse(operationCodes.trailMac, Buffer.concat([group, Buffer.alloc(1)]))).to.equal(undefined);
   });
 
   it('have room for no IV to encrypt under', () => {
