@@ -11,6 +11,8 @@ export interface Order {
   readonly pin: string;
   readonly action: /** Removes the object with this CKA_ID (hex). */
     | { readonly type: 'destroy'; readonly id: string }
+    /** Makes a whole AES key with this CKA_ID (hex) and no label, as another program on the same token may. */
+    | { readonly type: 'plant'; readonly id: string }
     | { readonly type: 'change-pin'; readonly pin: string }
     /** Tries everything on every object. */
     | { readonly type: 'probe' };
@@ -202,6 +204,16 @@ function carryOut(order: Order): Findings {
     const found = find(session, [{ type: c.CKA_ID, value: Buffer.from(order.action.id, 'hex') }]);
     for (const object of found) p11.C_DestroyObject(session, object);
     if (found.length !== 1) throw new Error(`${found.length} objects with the id ${order.action.id}`);
+    return { objects: [] };
+  }
+  if (order.action.type === 'plant') {
+    p11.C_GenerateKey(session, { mechanism: c.CKM_AES_KEY_GEN }, [
+      { type: c.CKA_CLASS, value: c.CKO_SECRET_KEY },
+      { type: c.CKA_KEY_TYPE, value: c.CKK_AES },
+      { type: c.CKA_VALUE_LEN, value: 32 },
+      { type: c.CKA_TOKEN, value: yes },
+      { type: c.CKA_ID, value: Buffer.from(order.action.id, 'hex') },
+    ]);
     return { objects: [] };
   }
   const objects = find(session, [{ type: c.CKA_TOKEN, value: yes }]).map((object) => {

@@ -1,8 +1,9 @@
 import { expect } from 'chai';
 import { parseCiphertext } from '../../src/keys/ciphertext.ts';
 import type { Hsm, MaterialRef, TokenObject } from '../../src/keys/hsm.ts';
-import { newMaterial, outcomeOf, roundTrip } from '../fault/load.ts';
+import { dateIn, newMaterial, outcomeOf, roundTrip } from '../fault/load.ts';
 import { eventually } from '../fault/process.ts';
+import { destroyObject, plantObject } from '../fault/session.ts';
 import { makeTier, type Tier } from '../fault/tier.ts';
 
 const storeId = '00112233445566778899aabbccddeeff';
@@ -69,6 +70,26 @@ describe('a client that is attached and means harm', () => {
     expect(await roundTrip(hsm, other)).to.equal('ok');
   });
 
+  it("can't destroy a key of another program's that has no label", async () => {
+    const theirs = newMaterial();
+    await plantObject(tier, theirs.materialId);
+    expect(await outcomeOf(hsm.destroyKey(theirs))).to.equal('internal');
+    // Which finds that it is there.
+    await destroyObject(tier, theirs.materialId);
+    expect(await hsm.destroyKey(theirs)).to.equal(false);
+  });
+
+  it("can't have a signing key of another service or of years to come", async () => {
+    const aad = Buffer.from('aad');
+    const { sealed } = await hsm.createAccessKeySecret(aad);
+    for (const [date, region, service] of [
+      ['20991231', 'us-east-1', 'kms'],
+      [dateIn(0), 'us-east-1', 'iam'],
+    ] as const) {
+      expect(await outcomeOf(hsm.deriveSigningKey(aad, sealed, date, region, service))).to.equal('internal');
+    }
+  });
+
   it("can't make the token another store's", async () => {
     expect(await outcomeOf(hsm.claim('ffeeddccbbaa99887766554433221100'))).to.not.equal('ok');
   });
@@ -78,7 +99,7 @@ describe('a client that is attached and means harm', () => {
     const { secret, sealed } = await hsm.createAccessKeySecret(aad);
     expect(secret.toString()).to.match(/^[A-Za-z0-9+/]{40}$/);
     const derive = (given: Buffer, bytes: Buffer) =>
-      outcomeOf(hsm.deriveSigningKey(given, bytes, '20260101', 'us-east-1', 'kms'));
+      outcomeOf(hsm.deriveSigningKey(given, bytes, dateIn(0), 'us-east-1', 'kms'));
     expect(await derive(aad, sealed)).to.equal('ok');
     expect(await derive(Buffer.from('another'), sealed)).to.equal('invalid-ciphertext');
     const blob = await hsm.encrypt(mine, context, secret);

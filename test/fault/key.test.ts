@@ -1,7 +1,7 @@
 import { expect } from 'chai';
 import pkcs11 from 'pkcs11js';
 import type { Hsm } from '../../src/keys/hsm.ts';
-import { newMaterial, outcomeOf, roundTrip } from './load.ts';
+import { newMaterial, outcomeOf, roundTrip, trailGroup } from './load.ts';
 import { eventually } from './process.ts';
 import { makeTier, type Tier } from './tier.ts';
 
@@ -98,20 +98,24 @@ describe("a claim of Coffer's own three keys", () => {
   after(() => tier.close());
 
   it('that a crash cut short after any of them can be made again', async () => {
-    for (const argument of [0, 1, 2]) {
+    const made: string[][] = [];
+    // Of the calls to C_GenerateKey that this try makes: what an earlier one made is kept.
+    for (const [index, argument] of [0, 1, 1].entries()) {
       tier.inject({ times: 'once', fault: 'crash', call: 'C_GenerateKey', argument });
       const outcome = await outcomeOf(hsm.claim(storeId));
       expect(['unavailable', 'timeout'], `after ${argument}`).to.include(outcome);
       tier.inject();
       await eventually('a host serves', async () => (await outcomeOf(hsm.identity())) === 'ok', 4_000);
-      expect(tier.struck()).to.equal(argument + 1);
+      expect(tier.struck()).to.equal(index + 1);
+      made.push((await hsm.listObjects()).map(({ kind }) => kind));
       expect((await hsm.identity()).storeId).to.equal(undefined);
     }
+    expect(made).to.deep.equal([[], ['trail'], ['trail', 'sealing']]);
     await hsm.claim(storeId);
     expect((await hsm.identity()).storeId).to.equal(storeId);
     const kinds = (await hsm.listObjects()).map(({ kind }) => kind);
     expect(kinds).to.have.members(['canary', 'trail', 'sealing']);
-    expect(await outcomeOf(hsm.trailMac(Buffer.from('data')))).to.equal('ok');
+    expect(await outcomeOf(hsm.trailMac(trailGroup()))).to.equal('ok');
     expect(await outcomeOf(hsm.createAccessKeySecret(Buffer.from('aad')))).to.equal('ok');
   });
 });

@@ -50,6 +50,11 @@ export async function destroyObject(tier: Target, id: string): Promise<void> {
   await intrude(tier, { type: 'destroy', id });
 }
 
+/** Makes a key with this CKA_ID (hex) and no label, as another program may that uses the same token. */
+export async function plantObject(tier: Target, id: string): Promise<void> {
+  await intrude(tier, { type: 'plant', id });
+}
+
 /** Gives the token another user PIN; the PIN file stays as it was. */
 export async function changePin(tier: Target, pin: string, tokens: string): Promise<void> {
   await intrude(tier, { type: 'change-pin', pin }, tokens);

@@ -2,7 +2,16 @@ import { existsSync, mkdirSync, renameSync, rmdirSync } from 'node:fs';
 import { setTimeout as rest } from 'node:timers/promises';
 import { expect } from 'chai';
 import type { Hsm, MaterialRef } from '../../src/keys/hsm.ts';
-import { newMaterial, type Outcome, outcomeOf, passing, roundTrip, startLoad } from './load.ts';
+import {
+  dateIn,
+  newMaterial,
+  type Outcome,
+  outcomeOf,
+  passing,
+  roundTrip,
+  startLoad,
+  trailGroup,
+} from './load.ts';
 import { eventually } from './process.ts';
 import { destroyObject } from './session.ts';
 import { type FaultName, makeTier, type Tier } from './tier.ts';
@@ -75,7 +84,7 @@ describe('a token', () => {
       identity: hsm.identity(),
       claim: hsm.claim(storeId),
       listObjects: hsm.listObjects(),
-      trailMac: hsm.trailMac(marked),
+      trailMac: hsm.trailMac(trailGroup()),
     };
     for (const [name, request] of Object.entries(absent)) {
       expect(['unavailable', 'timeout'], name).to.include(await outcomeOf(request));
@@ -118,9 +127,9 @@ describe('a token', () => {
 
   describe('whose library answers C_Decrypt once with', () => {
     const rows: readonly [keyof typeof ckr, FaultName, readonly Outcome[]][] = [
-      // Healthy by token info and known answer: then it was the ciphertext.
-      ['generalError', 'error', ['invalid-ciphertext']],
-      ['functionFailed', 'error', ['invalid-ciphertext']],
+      // In passing, as the second try shows: not the ciphertext.
+      ['generalError', 'error', ['ok']],
+      ['functionFailed', 'error', ['ok']],
       ['encryptedDataInvalid', 'error', ['invalid-ciphertext']],
       ['deviceError', 'error', ['unavailable', 'ok']],
       ['deviceRemoved', 'error', ['unavailable', 'ok']],
@@ -151,6 +160,8 @@ describe('a token', () => {
       ['C_EncryptInit', 'stuck', 'keyHandleInvalid'],
       ['C_EncryptInit', 'stuck', 'userNotLoggedIn'],
       ['C_Encrypt', 'stuck', 'sessionHandleInvalid'],
+      ['C_DecryptInit', 'error', 'generalError'],
+      ['C_DecryptInit', 'error', 'functionFailed'],
     ];
     for (const [call, fault, code] of rows) {
       it(`${call} ${code}`, async () => {
@@ -171,6 +182,43 @@ describe('a token', () => {
     });
   });
 
+  it('that answers GENERAL_ERROR to one ciphertext alone, each time, calls it a bad one', async () => {
+    const argument = ckr.generalError;
+    const length = marked.length + 16;
+    tier.inject({ times: 'always', fault: 'error', call: 'C_Decrypt', length, argument });
+    expect(await outcomeOf(hsm.decrypt(blob, context))).to.equal('invalid-ciphertext');
+  });
+
+  it('is not searched through for each bad ciphertext or health check', async () => {
+    const tampered = Buffer.concat([blob.subarray(0, -1), Buffer.of((blob.at(-1) ?? 0) ^ 1)]);
+    // The longer a search takes, the rarer it must be.
+    tier.inject({ times: 'always', fault: 'slow', call: 'C_FindObjectsInit', argument: 50 });
+    const searches = tier.calls('C_FindObjectsInit');
+    for (let round = 0; round < 20; round++) {
+      expect(await outcomeOf(hsm.decrypt(tampered, context))).to.equal('invalid-ciphertext');
+      expect((await hsm.checkHealth()).hosts[0]?.problem).to.equal(undefined);
+    }
+    expect(tier.calls('C_FindObjectsInit') - searches).to.be.below(4);
+  });
+
+  it('opened anew while an IV is drawn encrypts under the key as it is called then', async () => {
+    expect(await roundTrip(hsm, material)).to.equal('ok');
+    // A host logs in anew once a second at most, and a test before may have made it do so.
+    await rest(1_000);
+    const [opened, begun] = [tier.calls('C_Initialize'), tier.calls('C_EncryptInit')];
+    const rule = {
+      times: 'once',
+      fault: 'error',
+      call: 'C_GenerateRandom',
+      argument: ckr.generalError,
+    } as const;
+    tier.inject(rule, rule);
+    expect(await outcomeOf(hsm.encrypt(material, context, marked))).to.equal('ok');
+    expect(tier.calls('C_Initialize') - opened).to.equal(1);
+    // Twice where the first was with the handle of before.
+    expect(tier.calls('C_EncryptInit') - begun).to.equal(1);
+  });
+
   it('that answers GENERAL_ERROR to everything is away, and a good blob is not called a bad one', async () => {
     const argument = ckr.generalError;
     tier.inject(
@@ -185,6 +233,61 @@ describe('a token', () => {
     const sick = async () => (await hsm.checkHealth()).hosts.every(({ problem }) => problem !== undefined);
     await eventually('the host is known as sick', sick, 4_000);
     expect(['unavailable', 'timeout']).to.include(await outcomeOf(hsm.encrypt(material, context, marked)));
+  });
+});
+
+describe('a token whose canary fails in passing when it is opened', () => {
+  it('is not taken for nobody’s: its sealing key and its trail key stay', async () => {
+    const tier = makeTier({ faults: true });
+    try {
+      await tier.start();
+      const hsm = tier.connect();
+      await hsm.claim(storeId);
+      const aad = Buffer.from('aad');
+      const { sealed } = await hsm.createAccessKeySecret(aad);
+      const mac = await hsm.trailMac(trailGroup());
+      const host = tier.hostPid();
+      // The bytes of the known answer, whose ciphertext is made when a host first sees the canary.
+      const rule = { fault: 'error', call: 'C_Encrypt', length: 19, argument: ckr.generalError } as const;
+      const struck = tier.struck();
+      tier.inject({ times: 'once', ...rule });
+      process.kill(host, 'SIGKILL');
+      await eventually('a host serves', async () => (await outcomeOf(hsm.random(8))) === 'ok', 4_000);
+      expect(tier.struck() - struck).to.equal(1);
+      expect((await hsm.identity()).storeId).to.equal(storeId);
+      expect(await outcomeOf(hsm.claim('ff'.repeat(16)))).to.equal('internal');
+      expect(await outcomeOf(hsm.deriveSigningKey(aad, sealed, dateIn(0), 'us-east-1', 'kms'))).to.equal(
+        'ok',
+      );
+      expect(await hsm.trailMac(trailGroup())).to.deep.equal(mac);
+    } finally {
+      await tier.close();
+    }
+  });
+
+  it('where the canary is gone, is claimed again by the same store alone, which finds its keys', async () => {
+    const tier = makeTier({ hosts: 1 });
+    try {
+      await tier.start();
+      const hsm = tier.connect();
+      await hsm.claim(storeId);
+      const mac = await hsm.trailMac(trailGroup());
+      await destroyObject(tier, storeId);
+      process.kill(tier.hostPid(), 'SIGKILL');
+      const nobodys = async () => (await hsm.identity().catch(() => ({ storeId }))).storeId === undefined;
+      await eventually('a host serves', nobodys, 4_000);
+      expect(await outcomeOf(hsm.claim('ff'.repeat(16)))).to.equal('internal');
+      expect(await hsm.trailMac(trailGroup())).to.deep.equal(mac);
+      await hsm.claim(storeId);
+      expect(await hsm.trailMac(trailGroup())).to.deep.equal(mac);
+      expect((await hsm.listObjects()).map(({ kind }) => kind)).to.have.members([
+        'canary',
+        'trail',
+        'sealing',
+      ]);
+    } finally {
+      await tier.close();
+    }
   });
 });
 

@@ -3,10 +3,9 @@ import { randomFillSync } from 'node:crypto';
 import type graphene from 'graphene-pk11';
 import pkcs11 from 'pkcs11js';
 import { ivBytes, tagBytes } from '../../keys/ciphertext.ts';
-import { ckrClass } from './ckr.ts';
 import { OpenError } from './failure.ts';
 import type { Gcm } from './gcm.ts';
-import { attribute, canaryLabel, findKeys } from './object.ts';
+import { attribute, canaryLabel, findKeys, isHalf } from './object.ts';
 
 export interface FoundCanary {
   readonly key: graphene.SessionObject;
@@ -38,7 +37,7 @@ export class Canary {
 
   /**
    * @returns `undefined` where there is none, or half of one, as a claim that was interrupted leaves it
-   * @throws OpenError where there are several, or it is another than before
+   * @throws OpenError where there are several, or it is another than before; whatever the module does
    */
   find(session: graphene.Session): FoundCanary | undefined {
     const [key, second] = findKeys(session, { label: canaryLabel });
@@ -76,9 +75,10 @@ export class Canary {
     try {
       this.#gcm.encrypt(session.handle, key.handle, plaintext, plaintext, ciphertext);
     } catch (error) {
-      const meaning = ckrClass(error);
-      if (meaning === 'lost' || meaning === 'session' || meaning === 'busy') throw error;
-      return undefined;
+      // INVARIANT: only what the object itself lacks makes it half of one, never what an attempt came to: a canary
+      // that failed in passing would make the token look like nobody's.
+      if (isHalf(key)) return undefined;
+      throw error;
     }
     return { storeId, iv, ciphertext };
   }

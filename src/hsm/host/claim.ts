@@ -1,30 +1,60 @@
 /** What a token holds of Coffer besides keys: canary, trail key, sealing key. */
 import { createHash } from 'node:crypto';
+import pkcs11 from 'pkcs11js';
 import type { TokenIdentity } from '../../keys/hsm.ts';
 import { Failure } from './failure.ts';
-import { canaryLabel, destroy, findKeys, generate, sealingLabel, trailLabel } from './object.ts';
+import {
+  assertAsAsked,
+  attribute,
+  canaryLabel,
+  destroy,
+  findKeys,
+  generate,
+  isHalf,
+  sealingLabel,
+  trailLabel,
+} from './object.ts';
 import type { Token } from './token.ts';
 
 /**
  * Makes the three keys. The canary comes last and its CKA_ID is the store's id: a claim that was interrupted
- * has no canary, or one that can't be used, and is made anew from the start.
+ * has no canary, or one that can't be used, and goes on where it ended.
+ *
+ * INVARIANT: no whole key is destroyed. That the canary isn't seen may be the token's mistake, and without its
+ * sealing key a store has lost every access key.
  * @throws Failure `internal` where the token belongs to a store, or has keys whose store can't be told
  */
 export function claim(token: Token, storeId: Buffer): void {
+  if (token.storeId === undefined) token.reopenIfAbsent();
   const owner = token.storeId;
   if (owner === storeId.toString('hex')) return;
   if (owner !== undefined) throw new Failure('internal', `the token belongs to the store \`${owner}\``);
   if (token.list().some(({ kind }) => kind === 'material')) {
     throw new Failure('internal', 'the token has keys of Coffer and no canary that says whose they are');
   }
-  const session = token.grapheneSession;
-  for (const label of [canaryLabel, trailLabel, sealingLabel]) {
-    for (const leftover of findKeys(session, { label })) destroy(leftover);
-  }
-  generate(session, 'mac', trailLabel, ownId(trailLabel, storeId), token.quirk);
-  generate(session, 'cipher', sealingLabel, ownId(sealingLabel, storeId), token.quirk);
-  generate(session, 'cipher', canaryLabel, storeId, token.quirk);
+  provide(token, 'mac', trailLabel, ownId(trailLabel, storeId));
+  provide(token, 'cipher', sealingLabel, ownId(sealingLabel, storeId));
+  provide(token, 'cipher', canaryLabel, storeId);
   if (token.storeId === undefined) throw new Failure('internal', "the canary was made and can't be used");
+}
+
+/** Makes a key, or takes the one that this store's claim made before it was interrupted. */
+function provide(token: Token, purpose: 'mac' | 'cipher', label: string, id: Buffer): void {
+  const session = token.grapheneSession;
+  const found = findKeys(session, { label });
+  const whole = found.filter((key) => !isHalf(key));
+  for (const key of whole) {
+    if (whole.length > 1 || !attribute(key, pkcs11.CKA_ID).equals(id)) {
+      throw new Failure(
+        'internal',
+        `the token has a key \`${label}\` of another store and no canary: where that store is no more, destroy it ` +
+          `with \`pkcs11-tool --login --delete-object --type secrkey --label '${label}'\``,
+      );
+    }
+    assertAsAsked(key, purpose, label, id, token.quirk);
+  }
+  for (const key of found) if (!whole.includes(key)) destroy(key);
+  if (whole.length === 0) generate(session, purpose, label, id, token.quirk);
 }
 
 /** Some tokens take an id once (AWS CloudHSM), or let the second object replace the first (NSS). */

@@ -6,6 +6,11 @@ export class Gcm {
   readonly #lib: pkcs11.PKCS11;
   /** The IV of the next call, 12 bytes: the caller writes it here. */
   readonly iv = Buffer.allocUnsafeSlow(ivBytes);
+  /**
+   * What C_Decrypt threw last: that may be the ciphertext's fault. C_DecryptInit hasn't seen the ciphertext, and
+   * pkcs11js doesn't say which of them an error is of.
+   */
+  refusal: unknown;
   // INVARIANT: every member has its right type whenever the library is called: pkcs11js reads them natively
   // and a wrong one can make it free what it never allocated.
   readonly #parameter: pkcs11.AesGCM;
@@ -43,6 +48,11 @@ export class Gcm {
   decrypt(session: Buffer, key: Buffer, aad: Buffer, ciphertext: Buffer, target: Buffer): number {
     this.#parameter.aad = aad;
     this.#lib.C_DecryptInit(session, this.#mechanism, key);
-    return this.#lib.C_Decrypt(session, ciphertext, target).length;
+    try {
+      return this.#lib.C_Decrypt(session, ciphertext, target).length;
+    } catch (error) {
+      this.refusal = error;
+      throw error;
+    }
   }
 }

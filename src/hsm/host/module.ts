@@ -80,6 +80,7 @@ export class TokenModule {
       const session = openSession(slot);
       this.#turn.take();
       try {
+        // A string, which can't be zeroed: pkcs11js takes nothing else, and leaves it to the garbage collector.
         session.login(pin.toString('utf8'), graphene.UserType.USER);
       } catch (error) {
         if (ckrOf(error) !== userAlreadyLoggedIn) throw error;

@@ -83,6 +83,20 @@ export function generate(
   return key;
 }
 
+/**
+ * Checks a token key that an earlier process made.
+ * @throws Failure `unsupported` where an attribute is not as it would be asked for now
+ */
+export function assertAsAsked(
+  key: graphene.SessionObject,
+  purpose: Purpose,
+  label: string,
+  id: Buffer,
+  quirk: Quirk,
+): void {
+  verify(key, template(purpose, true, label, id, quirk), quirk);
+}
+
 /** The attributes that must be as asked, or as a key made inside the token has them. */
 function verify(key: graphene.SessionObject, asked: graphene.ITemplate, quirk: Quirk): void {
   const expected: [string, number, boolean][] = [
@@ -111,6 +125,10 @@ function verify(key: graphene.SessionObject, asked: graphene.ITemplate, quirk: Q
       );
     }
   }
+  const length = attribute(key, pkcs11.CKA_VALUE_LEN);
+  if (length.length < 4 || length.readUInt32LE(0) !== asked.valueLen) {
+    throw new Failure('unsupported', `the token made a key whose CKA_VALUE_LEN is not ${asked.valueLen}`);
+  }
   if (!quirk.refuses.includes('allowedMechanisms')) {
     const allowed = key.getAttribute(pkcs11.CKA_ALLOWED_MECHANISMS);
     if (!Buffer.isBuffer(asked.allowedMechanisms) || !allowed.equals(asked.allowedMechanisms)) {
@@ -133,14 +151,27 @@ export function findKeys(
   return find(session, { class: graphene.ObjectClass.SECRET_KEY, token: true, ...wanted });
 }
 
-/** An attribute as bytes; empty where the object lacks it, as one that was half written may. */
+/**
+ * An attribute as bytes; empty where the object lacks it, as one that was half written may.
+ * @throws whatever else the module does: an attribute that can't be read in passing isn't lacking
+ */
 export function attribute(object: graphene.SessionObject, type: number): Buffer {
   try {
     return object.getAttribute(type) ?? Buffer.alloc(0);
   } catch (error) {
-    // CKR_ATTRIBUTE_TYPE_INVALID and the like; an object without a class makes some tokens fail generally.
-    const type = ckrClass(error);
-    if (type === 'unsupported' || type === 'ambiguous' || type === 'handle') return Buffer.alloc(0);
+    // CKR_ATTRIBUTE_TYPE_INVALID, or CKR_ATTRIBUTE_VALUE_INVALID of SoftHSM.
+    if (ckrClass(error) === 'unsupported') return Buffer.alloc(0);
+    throw error;
+  }
+}
+
+/** As attribute, but one object that fails or goes meanwhile doesn't keep the others from being listed. */
+function listed(object: graphene.SessionObject, type: number): Buffer {
+  try {
+    return attribute(object, type);
+  } catch (error) {
+    const meaning = ckrClass(error);
+    if (meaning === 'ambiguous' || meaning === 'handle') return Buffer.alloc(0);
     throw error;
   }
 }
@@ -154,8 +185,8 @@ export function list(session: graphene.Session): TokenObject[] {
   const objects: TokenObject[] = [];
   // Of all objects: SoftHSM writes the defaults first, and half an object doesn't say yet that it is the token's.
   for (const object of find(session, {})) {
-    const label = labelOf(object);
-    const id = attribute(object, pkcs11.CKA_ID).toString('hex');
+    const label = listed(object, pkcs11.CKA_LABEL).toString('utf8');
+    const id = listed(object, pkcs11.CKA_ID).toString('hex');
     if (!label.startsWith('coffer') && !(label === '' && id === '')) continue;
     if (label === '' && id === '' && isEmpty(object)) objects.push({ kind: 'shell', id, label });
     else objects.push(describe(label, id, isSecretKey(object)));
@@ -175,12 +206,26 @@ function describe(label: string, id: string, secretKey: boolean): TokenObject {
 
 /** Whether there is no key in it: the length of its value is 0, or it has none. */
 function isEmpty(object: graphene.SessionObject): boolean {
-  return attribute(object, pkcs11.CKA_VALUE_LEN).every((byte) => byte === 0);
+  return listed(object, pkcs11.CKA_VALUE_LEN).every((byte) => byte === 0);
 }
 
 function isSecretKey(object: graphene.SessionObject): boolean {
-  const value = attribute(object, pkcs11.CKA_CLASS);
+  return isSecretKeyClass(listed(object, pkcs11.CKA_CLASS));
+}
+
+function isSecretKeyClass(value: Buffer): boolean {
   return value.length >= 4 && value.readUInt32LE(0) === pkcs11.CKO_SECRET_KEY;
+}
+
+/** Whether an object is what is left of a key's making: it has no class, or is a secret key of no type or length. */
+export function isHalf(object: graphene.SessionObject): boolean {
+  const type = attribute(object, pkcs11.CKA_CLASS);
+  if (type.length === 0) return true;
+  if (!isSecretKeyClass(type)) return false;
+  return (
+    attribute(object, pkcs11.CKA_KEY_TYPE).length === 0 ||
+    attribute(object, pkcs11.CKA_VALUE_LEN).every((byte) => byte === 0)
+  );
 }
 
 /** Destroys, and says what failed. */

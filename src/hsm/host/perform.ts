@@ -1,6 +1,6 @@
 /** Does what a request asks, and writes the answer. */
 import pkcs11 from 'pkcs11js';
-import { headerBytes, tagBytes, writeHeader } from '../../keys/ciphertext.ts';
+import { headerBytes, ivBytes, tagBytes, writeHeader } from '../../keys/ciphertext.ts';
 import { errorCode, okCode } from '../answer.ts';
 import type { FrameWriter } from '../frame.ts';
 import { plaintextLimit, type Request, type SealedParts } from '../request.ts';
@@ -9,8 +9,8 @@ import { claim, identity } from './claim.ts';
 import { Entropy } from './entropy.ts';
 import { Failure } from './failure.ts';
 import { labelHandle, materialHandle } from './handle.ts';
-import { destroy, find, generate, labelOf, materialLabel, trailLabel } from './object.ts';
-import { drawSecret, seal, signingKey, unseal } from './signing.ts';
+import { destroy, find, generate, isHalf, labelOf, materialLabel, trailLabel } from './object.ts';
+import { drawSecret, isDerivable, seal, signingKey, signingKeyBytes, unseal } from './signing.ts';
 import type { Token } from './token.ts';
 
 export class Performer {
@@ -21,6 +21,8 @@ export class Performer {
   #aad = Buffer.allocUnsafeSlow(16 * 1024);
   /** A plaintext that doesn't come from or go to the client. */
   readonly #scratch = Buffer.allocUnsafeSlow(plaintextLimit + 6144);
+  /** The IV of the request in hand; `gcm.iv` is also the health check's. */
+  readonly #iv = Buffer.allocUnsafeSlow(ivBytes);
   readonly #mac = { mechanism: pkcs11.CKM_SHA256_HMAC };
 
   constructor(token: Token, restarts: number) {
@@ -66,29 +68,38 @@ export class Performer {
       case 'generateDataKey': {
         const { material, context, length } = request;
         const plaintext = this.#scratch.subarray(0, length);
-        this.entropy.fill(plaintext);
-        writer.begin(okCode, id, 2 + length + headerBytes + length + tagBytes);
-        writer.u16(length);
-        writer.bytes(plaintext);
-        this.#encrypt(material, context, plaintext, writer);
-        plaintext.fill(0);
+        try {
+          this.entropy.fill(plaintext);
+          writer.begin(okCode, id, 2 + length + headerBytes + length + tagBytes);
+          writer.u16(length);
+          writer.bytes(plaintext);
+          this.#encrypt(material, context, plaintext, writer);
+        } finally {
+          plaintext.fill(0);
+        }
         return;
       }
       case 'generateDataKeyWithoutPlaintext': {
         const { material, context, length } = request;
         const plaintext = this.#scratch.subarray(0, length);
-        this.entropy.fill(plaintext);
-        writer.begin(okCode, id, headerBytes + length + tagBytes);
-        this.#encrypt(material, context, plaintext, writer);
-        plaintext.fill(0);
+        try {
+          this.entropy.fill(plaintext);
+          writer.begin(okCode, id, headerBytes + length + tagBytes);
+          this.#encrypt(material, context, plaintext, writer);
+        } finally {
+          plaintext.fill(0);
+        }
         return;
       }
       case 'reEncrypt': {
         const room = this.#scratch.subarray(0, request.sealed.ciphertext.length);
-        const plaintext = room.subarray(0, this.#decrypt(request.sealed, room));
-        writer.begin(okCode, id, headerBytes + plaintext.length + tagBytes);
-        this.#encrypt(request.material, request.context, plaintext, writer);
-        room.fill(0);
+        try {
+          const plaintext = room.subarray(0, this.#decrypt(request.sealed, room));
+          writer.begin(okCode, id, headerBytes + plaintext.length + tagBytes);
+          this.#encrypt(request.material, request.context, plaintext, writer);
+        } finally {
+          room.fill(0);
+        }
         return;
       }
       case 'random': {
@@ -124,12 +135,19 @@ export class Performer {
         return;
       }
       case 'deriveSigningKey': {
+        const { date, region, service } = request;
+        if (!isDerivable(date, region, service, Date.now())) {
+          throw new Failure('internal', 'no signing key is derived for this date, region and service');
+        }
+        writer.begin(okCode, id, signingKeyBytes);
         const secret = unseal(this.#token, request.aad, request.sealed);
-        const key = signingKey(secret, request.date, request.region, request.service);
-        secret.fill(0);
-        writer.begin(okCode, id, key.length);
-        writer.bytes(key);
-        key.fill(0);
+        try {
+          const key = signingKey(secret, date, region, service);
+          writer.bytes(key);
+          key.fill(0);
+        } finally {
+          secret.fill(0);
+        }
         return;
       }
       case 'generateKey':
@@ -177,12 +195,15 @@ export class Performer {
     if (this.#aad.length < length) this.#aad = Buffer.allocUnsafeSlow(2 * length);
     const aad = this.#aad.subarray(0, length);
     const room = writer.room(headerBytes + plaintext.length + tagBytes);
-    const { iv } = token.gcm;
+    const iv = this.#iv;
     const size = token.run(() => {
-      const key = materialHandle(token, material, 'internal');
+      // INVARIANT: drawn before the look-up. Drawing may open the token anew, after which a handle of before can
+      // name another key; and into a buffer of its own, since opening uses `gcm.iv`.
       this.entropy.fill(iv);
+      const key = materialHandle(token, material, 'internal');
       writeHeader(aad, material, iv, 0);
       context.copy(aad, headerBytes);
+      iv.copy(token.gcm.iv);
       return token.gcm.encrypt(token.session, key, aad, plaintext, room.subarray(headerBytes));
     });
     if (size !== plaintext.length + tagBytes) {
@@ -227,25 +248,26 @@ export class Performer {
     }
   }
 
-  /** Whatever has the material's id goes, but for what another label claims: also what is half written. */
+  /** What has the material's id and label goes, and what is left of its making. */
   #destroyKey(material: Buffer): boolean {
     const token = this.#token;
     const label = materialLabel(material);
     const id = Buffer.from(material.subarray(16, 32));
-    let objects = token.run(() => find(token.grapheneSession, { id, token: true }));
-    if (objects.length === 0) {
-      token.run(() => token.reopenIfAbsent());
-      objects = token.run(() => find(token.grapheneSession, { id, token: true }));
-    }
-    for (const object of objects) {
-      const found = token.run(() => labelOf(object));
-      if (found !== label && found !== '') {
+    const sweep = () => {
+      const objects = find(token.grapheneSession, { id, token: true });
+      // All are looked at before any goes. What has no label and is whole may be another's on the same token.
+      for (const object of objects) {
+        const found = labelOf(object);
+        if (found === label || (found === '' && isHalf(object))) continue;
         throw new Failure('internal', `the object to destroy is \`${found}\` and not \`${label}\``);
       }
-    }
-    for (const object of objects) token.run(() => destroy(object));
-    token.run(() => token.handles.delete(material.toString('latin1', 0, 32)));
-    return objects.length > 0;
+      for (const object of objects) destroy(object);
+      token.handles.delete(material.toString('latin1', 0, 32));
+      return objects.length > 0;
+    };
+    if (token.run(sweep)) return true;
+    token.run(() => token.reopenIfAbsent());
+    return token.run(sweep);
   }
 
   #health(): string | undefined {

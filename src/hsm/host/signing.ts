@@ -23,9 +23,10 @@ export function drawSecret(entropy: Entropy): Buffer {
 export function seal(token: Token, entropy: Entropy, aad: Buffer, secret: Buffer): Buffer {
   const sealed = Buffer.alloc(ivBytes + secret.length + tagBytes);
   token.run(() => {
+    // INVARIANT: drawn before the look-up and into a buffer of its own, as where a material encrypts.
+    entropy.fill(sealed.subarray(0, ivBytes));
     const key = labelHandle(token, sealingLabel);
-    entropy.fill(token.gcm.iv);
-    token.gcm.iv.copy(sealed);
+    sealed.copy(token.gcm.iv, 0, 0, ivBytes);
     token.gcm.encrypt(token.session, key, aad, secret, sealed.subarray(ivBytes));
   });
   return sealed;
@@ -35,12 +36,37 @@ export function seal(token: Token, entropy: Entropy, aad: Buffer, secret: Buffer
 export function unseal(token: Token, aad: Buffer, sealed: Buffer): Buffer {
   const ciphertext = sealed.subarray(ivBytes);
   const secret = Buffer.alloc(ciphertext.length);
-  const length = token.run(() => {
-    const key = labelHandle(token, sealingLabel);
-    sealed.copy(token.gcm.iv, 0, 0, ivBytes);
-    return token.gcm.decrypt(token.session, key, aad, ciphertext, secret);
-  }, true);
-  return secret.subarray(0, length);
+  try {
+    const length = token.run(() => {
+      const key = labelHandle(token, sealingLabel);
+      sealed.copy(token.gcm.iv, 0, 0, ivBytes);
+      return token.gcm.decrypt(token.session, key, aad, ciphertext, secret);
+    }, true);
+    return secret.subarray(0, length);
+  } catch (error) {
+    secret.fill(0);
+    throw error;
+  }
+}
+
+export const signingKeyBytes = 32;
+/** A presigned request lives 7 days (AWS general reference, "X-Amz-Expires"), and clocks differ. */
+const pastDays = 8;
+const futureDays = 2;
+const dayMilliseconds = 86_400_000;
+
+/**
+ * Whether a signing key is derived for a scope: whoever takes an API process over must not carry off the keys of
+ * years to come, or of services that there aren't.
+ * @param date YYYYMMDD @param now by the host's own clock
+ */
+export function isDerivable(date: string, region: string, service: string, now: number): boolean {
+  if (service !== 'kms' || region.length > 64 || !/^[a-z]{2}(-[a-z]+)+-\d+$/.test(region)) return false;
+  for (let day = -pastDays; day <= futureDays; day++) {
+    const there = new Date(now + day * dayMilliseconds).toISOString().slice(0, 10).replaceAll('-', '');
+    if (there === date) return true;
+  }
+  return false;
 }
 
 /**

@@ -2,31 +2,30 @@
 import type graphene from 'graphene-pk11';
 import type pkcs11 from 'pkcs11js';
 import type { TokenObject } from '../../keys/hsm.ts';
-import { Canary, type FoundCanary } from './canary.ts';
+import { Canary } from './canary.ts';
 import { ckrClass, ckrOf, ckrText } from './ckr.ts';
 import { Failure, OpenError } from './failure.ts';
 import { Gcm } from './gcm.ts';
+import { Health, type Opened } from './health.ts';
 import { openSession, type TokenModule } from './module.ts';
 import { list } from './object.ts';
+import { patience, pause } from './patience.ts';
 import { probe } from './probe.ts';
 import { type Quirk, quirkOf } from './quirk.ts';
 
 /** What one C_Initialize gave. Nothing of it outlives the next: an old handle can then name another key. */
-interface Epoch {
-  readonly slot: graphene.Slot;
-  readonly info: graphene.Token;
+interface Epoch extends Opened {
   /** Holds the login: it is lost with the last session. */
   readonly keeper: graphene.Session;
   readonly quirk: Quirk;
   session: graphene.Session;
-  canary: FoundCanary | undefined;
   readonly handles: Map<string, Buffer>;
 }
 
 /** The token is gone; `cause` is set where opening it again was tried already. */
 export type OnLost = (problem: string, cause: unknown) => void;
 
-const tokenInitialized = 0x400;
+const reopenMilliseconds = 1_000;
 
 export class Token {
   readonly gcm: Gcm;
@@ -34,11 +33,11 @@ export class Token {
   readonly #pin: Buffer;
   readonly #onLost: OnLost;
   readonly #canary: Canary;
+  readonly #health: Health;
   #epoch: Epoch | undefined;
   #problem: string | undefined = 'the token is not open yet';
   #proved = false;
   #reopenedAt = Number.NEGATIVE_INFINITY;
-  #findDueAt = 0;
 
   /** @param onLost called when the token is found gone: open it again, later */
   constructor(module: TokenModule, pin: Buffer, onLost: OnLost) {
@@ -47,6 +46,7 @@ export class Token {
     this.#onLost = onLost;
     this.gcm = new Gcm(module.lib);
     this.#canary = new Canary(this.gcm);
+    this.#health = new Health(this.#canary);
   }
 
   /** What is wrong; `undefined` while the token serves. */
@@ -93,8 +93,28 @@ export class Token {
     return epoch.canary?.storeId;
   }
 
-  /** Initialises the module anew, logs in, proves the token. @throws OpenError */
-  open(): void {
+  /**
+   * Initialises the module anew, logs in, proves the token.
+   * @param waiting whether a token that isn't there may be back in a moment
+   * @throws OpenError
+   */
+  open(waiting = false): void {
+    for (let tries = 1; ; tries++) {
+      try {
+        this.#openOnce();
+        return;
+      } catch (error) {
+        const passing =
+          error instanceof OpenError &&
+          error.type === 'absent' &&
+          (waiting || ckrClass(error.cause) === 'ambiguous');
+        if (!passing || tries === patience) throw error;
+        pause();
+      }
+    }
+  }
+
+  #openOnce(): void {
     this.#epoch = undefined;
     try {
       const slot = this.#module.initialise();
@@ -136,18 +156,28 @@ export class Token {
   /**
    * Runs calls on the token; a session or handle that went stale is renewed once, anything else becomes a
    * Failure.
-   * @param decrypting a vague error may then be the caller's: the token is asked before it is believed
+   * @param decrypting a vague error of C_Decrypt may then be the caller's: it is tried again, and the token
+   * asked, before that is believed
    */
   run<T>(task: () => T, decrypting = false): T {
+    let suspected = false;
     for (let failures = 0; ; failures++) {
       try {
         return task();
       } catch (error) {
         if (error instanceof Failure) throw error;
+        // Read first: asking the token decrypts too.
+        const vague = decrypting && error === this.gcm.refusal && ckrClass(error) === 'ambiguous';
         this.#judge(error, decrypting);
+        if (vague) {
+          if (suspected) throw new Failure('invalid-ciphertext', ckrText(error));
+          suspected = true;
+          continue;
+        }
         if (failures === 0) continue;
         // A new session wasn't enough: the login may be gone with the others.
-        if (failures === 1 && (this.#mayReopen() || this.#trouble(this.#open) !== undefined)) this.reopen();
+        if (failures === 1 && (this.#mayReopen() || this.#health.check(this.#open) !== undefined))
+          this.reopen();
         else {
           // Where the token is well, it is this one object or call that isn't.
           this.#renewSession();
@@ -168,7 +198,6 @@ export class Token {
       case 'ambiguous':
         this.#renewSession();
         this.assertHealthy();
-        if (decrypting) throw new Failure('invalid-ciphertext', ckrText(error));
         return;
       case 'session':
         this.#renewSession();
@@ -215,7 +244,7 @@ export class Token {
    * @throws Failure `unavailable`
    */
   reopenIfAbsent(): void {
-    if (this.#mayReopen() || this.#trouble(this.#open) !== undefined) this.reopen();
+    if (this.#mayReopen() || this.#health.search(this.#open) !== undefined) this.reopen();
   }
 
   /** Initialising costs every cached handle: what one caller asks for must not do it again and again. */
@@ -228,68 +257,26 @@ export class Token {
 
   /** @throws Failure `unavailable` */
   reopen(): void {
-    for (let tries = 1; ; tries++) {
-      try {
-        this.open();
-        return;
-      } catch (error) {
-        if (tries < patience && error instanceof OpenError && error.type === 'absent') {
-          pause();
-          continue;
-        }
-        const problem = error instanceof Error ? error.message : String(error);
-        this.#onLost(problem, error);
-        throw new Failure('unavailable', problem);
-      }
+    try {
+      this.open(true);
+    } catch (error) {
+      const problem = error instanceof Error ? error.message : String(error);
+      this.#onLost(problem, error);
+      throw new Failure('unavailable', problem);
     }
   }
 
   /** Asks the token's truth, and gives the token up where it isn't well. @throws Failure `unavailable` */
   assertHealthy(): void {
-    const problem = this.#trouble(this.#open);
+    const problem = this.#health.check(this.#open);
     if (problem !== undefined) throw this.lose(problem);
   }
 
-  /** The regular check: as assertHealthy, but the canary is searched for only as often as that is cheap. */
+  /** The regular check: of a token that is open. */
   checkRegularly(): void {
     const epoch = this.#epoch;
-    if (epoch === undefined) return;
-    const started = performance.now();
-    const searching = started >= this.#findDueAt;
-    const problem = this.#trouble(epoch, searching);
-    // Finding takes SoftHSM 17 µs for each object in the token: spend a hundredth of the time on it at most.
-    if (searching) this.#findDueAt = started + 100 * (performance.now() - started);
+    const problem = epoch && this.#health.check(epoch);
     if (problem !== undefined) this.lose(problem);
-  }
-
-  /** @returns what is wrong; `undefined` where the token is well */
-  #trouble(epoch: Epoch, searching = true): string | undefined {
-    for (let tries = 1; ; tries++) {
-      let problem: string | undefined;
-      try {
-        problem = this.#check(epoch, searching);
-      } catch (error) {
-        problem = error instanceof Failure ? error.message : ckrText(error);
-      }
-      if (problem === undefined || tries === patience) return problem;
-      pause();
-    }
-  }
-
-  /** @returns what is wrong @throws whatever the module does */
-  #check(epoch: Epoch, searching: boolean): string | undefined {
-    // Of all calls this one tells the truth when a token's folder is gone.
-    const { flags, serialNumber } = epoch.slot.getToken();
-    if ((flags & tokenInitialized) === 0) return 'the token is no longer initialised';
-    if (serialNumber !== epoch.info.serialNumber) return 'another token is in the slot';
-    if (epoch.canary === undefined) {
-      if (searching) epoch.canary = this.#canary.find(epoch.session);
-      return undefined;
-    }
-    if (searching && !this.#canary.shows(epoch.session)) return 'the token shows no canary any more';
-    return this.#canary.answers(epoch.session, epoch.canary.key)
-      ? undefined
-      : 'the known-answer decrypt fails';
   }
 
   list(): TokenObject[] {
@@ -301,19 +288,4 @@ export class Token {
     this.#problem = 'the host is ending';
     this.#module.finalise();
   }
-}
-
-const reopenMilliseconds = 1_000;
-
-/**
- * How often a token is asked before it is given up: while another process writes the token's file,
- * as each login does, SoftHSM answers GENERAL_ERROR or shows an empty serial number.
- */
-const patience = 3;
-const pauseMilliseconds = 10;
-const never = new Int32Array(new SharedArrayBuffer(4));
-
-/** Blocks: nothing else could use the token meanwhile. */
-function pause(): void {
-  Atomics.wait(never, 0, 0, pauseMilliseconds);
 }

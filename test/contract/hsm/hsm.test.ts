@@ -4,6 +4,7 @@ import { connectHsm } from '../../../src/hsm/client.ts';
 import { overheadBytes, parseCiphertext } from '../../../src/keys/ciphertext.ts';
 import { canonicalContext } from '../../../src/keys/context.ts';
 import { type Hsm, HsmError, type HsmErrorKind, type MaterialRef } from '../../../src/keys/hsm.ts';
+import { dateIn, trailGroup } from '../../fault/load.ts';
 import { log, startTier, type Tier, tokens } from './tier.ts';
 
 const storeId = '00112233445566778899aabbccddeeff';
@@ -165,11 +166,21 @@ for (const [name, token] of Object.entries(tokens)) {
     });
 
     it('makes the same MAC of the same bytes on every host', async () => {
-      const macs = await Promise.all(Array.from({ length: 20 }, () => hsm.trailMac(Buffer.from('a line'))));
+      const macs = await Promise.all(Array.from({ length: 20 }, () => hsm.trailMac(trailGroup())));
       expect(new Set(macs.map((mac) => mac.toString('hex'))).size).to.equal(1);
       expect(macs[0]).to.have.length(32);
-      expect((await hsm.trailMac(Buffer.from('another'))).equals(macs[0] ?? Buffer.alloc(0))).to.equal(false);
-      expect(await hsm.trailMac(Buffer.alloc(100_000, 'x'))).to.have.length(32);
+      expect((await hsm.trailMac(trailGroup(2))).equals(macs[0] ?? Buffer.alloc(0))).to.equal(false);
+    });
+
+    it('makes a MAC of nothing but what a group of a trail is', async () => {
+      const group = trailGroup();
+      for (const data of [
+        Buffer.from('anything'),
+        group.subarray(1),
+        Buffer.concat([group, Buffer.alloc(1)]),
+      ]) {
+        expect(await kindOf(hsm.trailMac(data))).to.equal('internal');
+      }
     });
 
     it('draws access-key secrets, seals them, and derives signing keys from them', async () => {
@@ -177,12 +188,20 @@ for (const [name, token] of Object.entries(tokens)) {
       const { secret, sealed } = await hsm.createAccessKeySecret(aad);
       expect(secret.toString('latin1')).to.match(/^[A-Za-z0-9+/]{40}$/);
       expect(sealed.includes(secret)).to.equal(false);
-      const scope = ['20260131', 'eu-central-1', 'kms'] as const;
+      const scope = [dateIn(0), 'eu-central-1', 'kms'] as const;
       const key = await hsm.deriveSigningKey(aad, sealed, ...scope);
       expect(key.equals(signingKey(secret, ...scope))).to.equal(true);
       expect(await kindOf(hsm.deriveSigningKey(Buffer.from('AKIA two'), sealed, ...scope))).to.equal(
         'invalid-ciphertext',
       );
+      for (const [date, region, service] of [
+        [dateIn(0), 'eu-central-1', 'iam'],
+        [dateIn(3), 'eu-central-1', 'kms'],
+        [dateIn(-10), 'eu-central-1', 'kms'],
+        [dateIn(0), 'anywhere', 'kms'],
+      ] as const) {
+        expect(await kindOf(hsm.deriveSigningKey(aad, sealed, date, region, service))).to.equal('internal');
+      }
       const changed = Buffer.from(sealed);
       changed[20] = (changed[20] ?? 0) ^ 1;
       expect(await kindOf(hsm.deriveSigningKey(aad, changed, ...scope))).to.equal('invalid-ciphertext');
