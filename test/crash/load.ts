@@ -162,19 +162,19 @@ export function startLoad(
     const step = async () => {
       const key = pick(usable());
       const dice = random();
-      if (key === undefined || dice < 0.15) return createKey();
+      if (key === undefined || dice < 0.1) return createKey();
       const KeyId = key.keyId;
-      if (dice < 0.4) return encrypt(key);
-      if (dice < 0.55) return dataKey(key);
-      if (dice < 0.75) return createAlias(key);
-      if (dice < 0.85) {
+      if (dice < 0.25) return encrypt(key);
+      if (dice < 0.35) return dataKey(key);
+      if (dice < 0.6) return createAlias(key);
+      if (dice < 0.8) {
         const alias = pick(
           aliases.filter(({ existence }) => existence.length === 1 && existence[0] === 'there'),
         );
         return alias === undefined ? createAlias(key) : deleteAlias(alias);
       }
-      if (dice < 0.9) return describe(key);
-      if (dice < 0.93) {
+      if (dice < 0.92) return describe(key);
+      if (dice < 0.94) {
         return become(key, 'PendingDeletion', 'ScheduleKeyDeletion', () =>
           client.scheduleKeyDeletion({ KeyId, PendingWindowInDays: 7 }),
         );
