@@ -1,11 +1,12 @@
 import type { Logger } from 'pino';
-import { TrailError } from '../audit/error.ts';
+import { decided } from '../audit/error.ts';
 import type { Trail } from '../audit/record.ts';
 import type { PendingRecord, StoreWriter } from '../store/store.ts';
 
 /** How many records go to the trail together. */
 const batch = 256;
 const retryMilliseconds = 500;
+const closeMilliseconds = 10_000;
 /** Segments of the trail are told apart by the machine's clock, records by the injected one. */
 const slackMilliseconds = 3_600_000;
 
@@ -23,7 +24,7 @@ export class Outbox {
   readonly #log: Logger;
   /** Rows whose record is in the trail and that could not be removed yet. */
   readonly #inTrail = new Set<number>();
-  /** Whether rows may be in the trail without being in `#inTrail`: at start, and after an append of unknown outcome. */
+  /** Whether rows of a process before this may be in the trail: until a look has found no more than one batch. */
   #doubt = true;
   #running: Promise<void> | undefined;
   #again = false;
@@ -74,15 +75,17 @@ export class Outbox {
   async #bring(rows: readonly PendingRecord[]): Promise<void> {
     if (this.#doubt) await this.#recognise(rows);
     const missing = rows.filter(({ id }) => !this.#inTrail.has(id));
-    const settled = await Promise.allSettled(missing.map(({ record }) => this.#trail.append(record)));
+    // INVARIANT: an append is over when it is certain whether the trail has the record, however long its disk hangs:
+    // appended again it would count twice, removed unwritten it would be lost.
+    const settled = await Promise.allSettled(
+      missing.map(({ record }) => this.#trail.append(record).catch(decided)),
+    );
     const failures: unknown[] = [];
     for (const [index, { id }] of missing.entries()) {
       const result = settled[index];
       if (result?.status === 'fulfilled') this.#inTrail.add(id);
       else failures.push(result?.reason);
     }
-    // INVARIANT: what append rejected is not in the trail, unless it says that it doesn't know.
-    if (failures.some((cause) => cause instanceof TrailError && cause.code === 'unknown')) this.#doubt = true;
     const done = rows.map(({ id }) => id).filter((id) => this.#inTrail.has(id));
     if (done.length > 0) {
       await this.#store.removeRecords(done);
@@ -101,10 +104,15 @@ export class Outbox {
     this.#doubt = rows.length === batch;
   }
 
-  /** Brings over what it can; the next start does the rest. */
+  /** Brings over what it can in a while; the next start does the rest. */
   async close(): Promise<void> {
     this.#closing = true;
     clearTimeout(this.#retry);
-    await this.drain();
+    let timer: NodeJS.Timeout | undefined;
+    const late = new Promise<void>((resolve) => {
+      timer = setTimeout(resolve, closeMilliseconds);
+    });
+    await Promise.race([this.drain(), late]);
+    clearTimeout(timer);
   }
 }
