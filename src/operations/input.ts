@@ -27,11 +27,26 @@ export const integer = (min: number, max: number) => z.int().min(min).max(max);
 const contextLimit = 8_192;
 const listLimit = 200;
 
-function contextSize(context: Readonly<Record<string, string>>): number {
+/** As z.record(z.string(), z.string()) says it, at a tenth of its cost: this is on the hot path. */
+const encryptionContext = z.custom<Record<string, string>>().check((payload) => {
+  const { value, issues } = payload as { value: unknown; issues: z.core.$ZodRawIssue[] };
+  if (typeof value !== 'object' || value === null || Array.isArray(value)) {
+    issues.push({ code: 'invalid_type', expected: 'record', input: value });
+    return;
+  }
   let size = 0;
-  for (const name in context) size += Buffer.byteLength(name) + Buffer.byteLength(context[name] ?? '');
-  return size;
-}
+  for (const [name, text] of Object.entries(value)) {
+    if (typeof text !== 'string') {
+      issues.push({ code: 'invalid_type', expected: 'string', input: text, path: [name] });
+      return;
+    }
+    size += Buffer.byteLength(name) + Buffer.byteLength(text);
+  }
+  if (size > contextLimit) {
+    const params = { constraint: `have length less than or equal to ${contextLimit}` };
+    issues.push({ code: 'custom', input: value, params });
+  }
+});
 
 export const members = {
   keyId: text(1, 2048),
@@ -39,9 +54,7 @@ export const members = {
   description: text(0, 8192),
   plaintext: blob(1, 4096),
   ciphertextBlob: blob(1, 6144),
-  context: z.record(z.string(), z.string()).refine((context) => contextSize(context) <= contextLimit, {
-    params: { constraint: `have length less than or equal to ${contextLimit}` },
-  }),
+  context: encryptionContext,
   dryRun: z.boolean(),
   dryRunModifiers: z.array(z.enum(['IGNORE_CIPHERTEXT'])).max(1),
   /** No grant exists, so no grant token can be valid; the empty list is what some clients send. */
