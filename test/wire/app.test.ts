@@ -318,6 +318,15 @@ describe('the API on the wire', () => {
       });
     }
 
+    it('for a signature that can be none is answered before its body comes', async () => {
+      const { socket } = open(api);
+      const answered = once(socket, 'data');
+      const text = head(await signCall(api, 'Encrypt', '{}'), { 'content-length': '2' });
+      socket.write(text.replace(/Signature=[0-9a-f]+/, 'Signature=00'));
+      expect(String((await answered)[0])).to.include('InvalidSignatureException');
+      socket.destroy();
+    });
+
     it('for want of a signature is answered before its body comes, whatever its length', async () => {
       for (const length of [
         'content-length: 1000000',
@@ -395,9 +404,14 @@ describe('the API on the wire', () => {
       }
     });
 
-    it('of many mebibytes is refused, and the client that sends all of it first hears of it', async () => {
-      const answer = await call(api, 'Encrypt', Buffer.alloc(12 * 1024 * 1024));
-      expect(answer.json?.__type).to.equal('RequestEntityTooLargeException');
+    it('of many mebibytes is refused, and a client that reads nothing before it has sent all hears of it', async () => {
+      const { socket, closed } = open(api);
+      socket.pause();
+      const body = Buffer.alloc(12 * 1024 * 1024);
+      socket.write(head(await signCall(api, 'Encrypt', ''), { 'content-length': String(body.length) }));
+      await new Promise((resolve) => socket.write(body, resolve));
+      socket.resume();
+      expect(await closed).to.match(/^HTTP\/1\.1 413 /);
     });
 
     it('of more than a mebibyte is refused, and the client hears of it', async () => {
