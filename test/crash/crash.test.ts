@@ -22,7 +22,7 @@ describe('killed with -9 as a whole, again and again', () => {
   });
 
   it(`keeps all that it acknowledged, through ${rounds} rounds (COFFER_CRASH_SEED=${seed})`, async function () {
-    this.timeout(150_000);
+    this.timeout(300_000);
     const random = seeded(seed);
     const facts = noFacts();
     const starts: number[] = [];
