@@ -94,7 +94,16 @@ export class Host {
       log.error({ host: index, err: error }, "a host can't be started");
       if (child.pid === undefined) this.#died(`can't be started: ${error.message}`);
     });
-    const ended = (code: number | null, signal: NodeJS.Signals | null) => {
+    // A process that the library started may have inherited the pipe, and hold it for longer than this one lives.
+    child.once('exit', () => {
+      const timer = setTimeout(() => {
+        child.stdin?.destroy();
+        if (pipe instanceof Socket) pipe.destroy();
+      }, inheritedMilliseconds);
+      child.once('close', () => clearTimeout(timer));
+    });
+    // `close` and not `exit`: what it said last is read by then.
+    child.once('close', (code, signal) => {
       if (this.#child !== child) return;
       if (code === fatalExitCode || code === absentExitCode) {
         // The turn isn't given on: the next would only try the same PIN.
@@ -105,19 +114,6 @@ export class Host {
         return;
       }
       this.#died(signal === null ? `exited with ${code}` : `was ended by ${signal}`);
-    };
-    // `close` and not `exit`: what it said last is read by then. But a process that the library started may have
-    // inherited the pipe, and then `close` comes when that one ends.
-    child.once('exit', (code, signal) => {
-      const timer = setTimeout(() => {
-        child.stdin?.destroy();
-        if (pipe instanceof Socket) pipe.destroy();
-        ended(code, signal);
-      }, inheritedMilliseconds);
-      child.once('close', () => {
-        clearTimeout(timer);
-        ended(code, signal);
-      });
     });
   }
 
