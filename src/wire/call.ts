@@ -57,7 +57,7 @@ export function callHandler(
       const canonical = judge(head, claim, audience);
       const found = options.signer(claim.accessKeyId, claim.date, claim.region);
       const signer = found instanceof Promise ? await found : found;
-      const body = await readBody(request);
+      const body = await readBody(request, headers.get('content-length'));
       began = clock.monotonic();
       verified = verify(claim, canonical, signer, body, headers.get('x-amz-content-sha256'));
       if (operation === undefined || !isAmzJson(headers.get('content-type'))) {
