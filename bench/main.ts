@@ -1,8 +1,8 @@
 /** The load benchmark: the floor, every operation at every number of connections, the floor again. */
 import { execFile } from 'node:child_process';
 import { randomBytes } from 'node:crypto';
-import { mkdtempSync, readFileSync, rmSync } from 'node:fs';
-import { availableParallelism, cpus, loadavg, tmpdir } from 'node:os';
+import { readFileSync } from 'node:fs';
+import { availableParallelism, cpus, loadavg } from 'node:os';
 import { join, resolve } from 'node:path';
 import { parseArgs, promisify } from 'node:util';
 import { cleanEnvironment, startService, type TokenSettings } from '../test/service.ts';
@@ -64,7 +64,6 @@ print(await versions());
 print(
   `${values.workers} workers, ${values.hosts} hosts, ${seconds} s each, load average before ${loadavg()[0]?.toFixed(2)}`,
 );
-const folder = mkdtempSync(join(tmpdir(), 'coffer-floor-'));
 const service = await startService({
   workers: Number(values.workers),
   hosts: Number(values.hosts),
@@ -73,7 +72,7 @@ const service = await startService({
   }),
 });
 try {
-  const token = await floorToken(folder);
+  const token = await floorToken(join(service.folder, 'floor'));
   const first = await floor(token);
   showFloor('before', first);
 
@@ -141,5 +140,4 @@ try {
   await service.stop();
 } finally {
   await service.remove();
-  rmSync(folder, { recursive: true, force: true });
 }
