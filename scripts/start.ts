@@ -112,7 +112,8 @@ serve.stdout?.on('data', (chunk: Buffer) => {
   printed += text;
   const url = /^coffer: serving on (\S+)$/m;
   const served = url.exec(printed);
-  if (served?.[1] !== undefined && !url.test(before)) process.stdout.write(welcome(served[1].replace('0.0.0.0', '127.0.0.1')));
+  if (served?.[1] !== undefined && !url.test(before))
+    process.stdout.write(welcome(served[1].replace('0.0.0.0', '127.0.0.1')));
   else process.stdout.write(text);
 });
 serve.on('exit', (code) => process.exit(code ?? 1));

@@ -43,7 +43,9 @@ async function open(vector: Vector, context: Buffer): Promise<Buffer> {
   const key = await subtle.importKey('raw', hex(vector.key), 'AES-GCM', false, ['decrypt']);
   const additionalData = Buffer.concat([blob.subarray(0, 46), context]);
   const sealed = Buffer.concat([parsed.ciphertext, parsed.tag]);
-  return Buffer.from(await subtle.decrypt({ name: 'AES-GCM', iv: Buffer.from(parsed.iv), additionalData }, key, sealed));
+  return Buffer.from(
+    await subtle.decrypt({ name: 'AES-GCM', iv: Buffer.from(parsed.iv), additionalData }, key, sealed),
+  );
 }
 
 describe('the ciphertext blob', () => {
