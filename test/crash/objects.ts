@@ -10,7 +10,7 @@ export interface StoredObject {
   readonly label: string | undefined;
   /** CKA_ID as hex. */
   readonly id: string | undefined;
-  /** It has no value: a shell that holds no key. */
+  /** It has no value, or none that has a length: a shell that holds no key. */
   readonly empty: boolean;
 }
 
@@ -42,7 +42,7 @@ for (const handle of handles) {
   objects.push({
     label: read(handle, pkcs11js.CKA_LABEL)?.toString('utf8'),
     id: read(handle, pkcs11js.CKA_ID)?.toString('hex'),
-    empty: read(handle, pkcs11js.CKA_VALUE_LEN)?.every((byte) => byte === 0) ?? false,
+    empty: read(handle, pkcs11js.CKA_VALUE_LEN)?.every((byte) => byte === 0) ?? true,
   });
 }
 pkcs11.C_Finalize();

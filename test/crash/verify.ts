@@ -183,7 +183,8 @@ export async function verifyToken(service: Service, rows: Rows): Promise<number>
     { env, maxBuffer: 64 * 1024 * 1024 },
   );
   const objects: StoredObject[] = JSON.parse(stdout);
-  const isShell = ({ label, id, empty }: StoredObject) => empty && label === '' && id === '';
+  // SoftHSM writes an object's attributes by their numbers, so one that has no label yet has no value either.
+  const isShell = ({ label = '', id = '', empty }: StoredObject) => empty && label === '' && id === '';
   const whole = objects.filter((object) => !isShell(object));
   const labels = whole.map(({ label }) => label ?? '(no label)');
   const wanted = rows.materials.map(({ keyId, materialId }) => `coffer key ${keyId} material ${materialId}`);
