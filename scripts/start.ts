@@ -96,15 +96,14 @@ Paste this into another terminal:
 `;
 }
 
-// Ctrl-C reaches the service too, which then ends by itself.
-process.on('SIGINT', () => undefined);
 process.stdout.on('error', () => undefined);
 const serve = spawn(process.execPath, ['src/main.ts', 'serve', '--config', configFile], {
   cwd: root,
   // The channel says nothing: the service ends where it closes, however this process was ended.
   stdio: ['inherit', 'pipe', 'inherit', 'ipc'],
 });
-for (const signal of ['SIGTERM', 'SIGHUP'] as const) process.on(signal, () => serve.kill('SIGTERM'));
+// A terminal's Ctrl-C reaches the service too: asked twice, it ends once.
+for (const signal of ['SIGINT', 'SIGTERM', 'SIGHUP'] as const) process.on(signal, () => serve.kill('SIGTERM'));
 let printed = '';
 serve.stdout?.on('data', (chunk: Buffer) => {
   const text = chunk.toString();
