@@ -103,7 +103,8 @@ const serve = spawn(process.execPath, ['src/main.ts', 'serve', '--config', confi
   stdio: ['inherit', 'pipe', 'inherit', 'ipc'],
 });
 // A terminal's Ctrl-C reaches the service too: asked twice, it ends once.
-for (const signal of ['SIGINT', 'SIGTERM', 'SIGHUP'] as const) process.on(signal, () => serve.kill('SIGTERM'));
+for (const signal of ['SIGINT', 'SIGTERM', 'SIGHUP'] as const)
+  process.on(signal, () => serve.kill('SIGTERM'));
 let printed = '';
 serve.stdout?.on('data', (chunk: Buffer) => {
   const text = chunk.toString();
