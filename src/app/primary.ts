@@ -6,6 +6,7 @@ import type { Config } from '../config.ts';
 import { createMetrics } from '../metrics/registry.ts';
 import { operationNames } from '../operations/names.ts';
 import { openStoreWriter } from '../store/sqlite/open.ts';
+import { requireSafe } from '../wire/server.ts';
 import { Chores } from './chores.ts';
 import { Node } from './node.ts';
 import { Outbox } from './outbox.ts';
@@ -63,6 +64,7 @@ export async function runPrimary(config: Config, configFile: string): Promise<vo
   }
 
   async function start(): Promise<string> {
+    requireSafe(config.listen);
     const port = await claimPort(config.listen);
     const store = await openStoreWriter(config.store.file, clock);
     opened.push(() => store.close());

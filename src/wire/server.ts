@@ -49,15 +49,24 @@ const timeouts: ServerOptions = {
   noDelay: true,
 };
 
-/** Serves until closed. @throws Error where the address can't be had or the configuration is not safe */
-export async function listen(handler: RequestListener, options: ListenOptions): Promise<Listening> {
-  const { host, tls, plainHttp, log, maxConnections = 10_000, handshakeTimeout = 10_000 } = options;
+/** @throws Error where requests and answers would cross a network in plain without anybody having said so */
+export function requireSafe({
+  host,
+  tls,
+  plainHttp,
+}: Pick<ListenOptions, 'host' | 'tls' | 'plainHttp'>): void {
   if (tls === undefined && !plainHttp && !isLoopback(host)) {
     throw new Error(
       `plain HTTP on \`${host}\` would show keys and signatures to the network: set \`listen.tls\`, or ` +
         '`listen.plainHttp` where something in front ends TLS',
     );
   }
+}
+
+/** Serves until closed. @throws Error where the address can't be had or the configuration is not safe */
+export async function listen(handler: RequestListener, options: ListenOptions): Promise<Listening> {
+  const { host, tls, plainHttp, log, maxConnections = 10_000, handshakeTimeout = 10_000 } = options;
+  requireSafe({ host, tls, plainHttp });
   const server: Server =
     tls === undefined
       ? createServer(timeouts)
