@@ -45,7 +45,7 @@ export function startTokenTier(
         if (child.exitCode !== null || child.signalCode !== null) return Promise.resolve();
         return new Promise((ended) => {
           child.once('exit', () => ended());
-          child.kill('SIGTERM');
+          if (child.connected) child.disconnect();
         });
       },
     };
@@ -59,7 +59,7 @@ export function startTokenTier(
     const start = () => {
       const begun = performance.now();
       let fatal: string | undefined;
-      child = spawn(process.execPath, [main, 'token', '--config', configFile], {
+      child = spawn(process.execPath, [main, 'token', '--attended', '--config', configFile], {
         stdio: ['ignore', 'inherit', 'inherit', 'ipc'],
       });
       child.on('message', (said: Said) => {

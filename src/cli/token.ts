@@ -10,8 +10,13 @@ import { type Supervisor, startSupervisor, TierError } from '../hsm/supervisor.t
 export async function run(args: string[]): Promise<void> {
   let log = pino({ name: 'coffer token' }, pino.destination({ dest: 2, sync: true }));
   let supervisor: Supervisor;
+  let attended = false;
   try {
-    const { values } = parseArgs({ args, options: { config: { type: 'string' } } });
+    const { values } = parseArgs({
+      args,
+      options: { config: { type: 'string' }, attended: { type: 'boolean', default: false } },
+    });
+    attended = values.attended;
     const config = readConfig(values.config ?? 'coffer.json');
     log = pino({ name: 'coffer token', level: config.log.level }, pino.destination({ dest: 2, sync: true }));
     supervisor = await startSupervisor(config.token, log);
@@ -26,8 +31,11 @@ export async function run(args: string[]): Promise<void> {
     await supervisor.stop();
     process.exit(0);
   };
-  process.on('SIGTERM', end);
-  // With a parent it is the parent that says when: Ctrl-C reaches both.
+  // Attended, it is the parent that says when, by closing the channel: what a terminal or a service manager sends
+  // reaches both, and the parent has requests in flight to answer.
+  process.on('SIGTERM', () => {
+    if (!attended) void end();
+  });
   process.on('SIGINT', () => {
     if (process.send === undefined) void end();
   });

@@ -6,6 +6,7 @@ import type { Logger } from 'pino';
 import {
   absentExitCode,
   encodeStart,
+  endSignal,
   fatalExitCode,
   type HostMessage,
   type Start,
@@ -147,7 +148,7 @@ export class Host {
     if (child === undefined) return Promise.resolve();
     return new Promise((resolve) => {
       this.#ended = resolve;
-      child.kill('SIGTERM');
+      child.kill(endSignal);
       // It may be waiting for its turn.
       this.#pipe?.end();
       setTimeout(() => child.kill('SIGKILL'), 1_000).unref();

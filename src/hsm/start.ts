@@ -37,6 +37,8 @@ export type HostMessage =
   | { readonly type: 'fatal'; readonly message: string }
   | { readonly type: 'log'; readonly level: 'info' | 'warn' | 'error'; readonly message: string };
 
+/** Ends a host: none of the signals that a service manager or a terminal sends to every process of a service. */
+export const endSignal = 'SIGUSR2';
 /** The host's descriptor of the pipe to the supervisor. */
 export const hostPipe = 3;
 /** EX_CONFIG: the operator must change something first. */

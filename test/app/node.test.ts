@@ -222,6 +222,24 @@ describe('a node', function () {
     expect(Buffer.from(Plaintext ?? []).toString()).to.equal('kept');
   });
 
+  it('answers what is in flight also where every process is told to end, as a service manager does', async () => {
+    const clients = connections(8);
+    const [client] = clients;
+    const [primary] = service.processes().filter(({ kind }) => kind === 'primary');
+    if (client === undefined || primary === undefined) return expect.fail();
+    const KeyId = await newKey(client);
+    await Promise.all(clients.map((other) => other.describeKey({ KeyId })));
+    const lines = service.log.length;
+    const flying = clients.map((other) => outcome(other.generateDataKey({ KeyId, KeySpec: 'AES_256' })));
+    await Promise.race(flying);
+    process.kill(-primary.pid, 'SIGTERM');
+    expect(await Promise.all(flying)).to.deep.equal(flying.map(() => 'ok'));
+    while (service.pids().length > 0) await pause(20);
+    const complaints = service.log.slice(lines).filter((line) => JSON.parse(line).level >= 40);
+    expect(complaints).to.deep.equal([]);
+    await service.start();
+  });
+
   it('refuses a second service on its store', async () => {
     const failure = await run(coffer, ['serve', '--config', service.configFile], {
       env: cleanEnvironment(),

@@ -6,6 +6,7 @@ import { readSync, writeSync } from 'node:fs';
 import {
   absentExitCode,
   decodeStart,
+  endSignal,
   fatalExitCode,
   type HostMessage,
   hostPipe,
@@ -129,9 +130,8 @@ function loadModule(options: StartOptions, deadline: Deadline): TokenModule {
   }
 }
 
-// Ctrl-C goes to the whole group: the supervisor decides when a host ends.
-process.on('SIGINT', () => {});
-process.on('SIGHUP', () => {});
+// Ctrl-C goes to the whole group, and a service manager's SIGTERM may: the supervisor decides when a host ends.
+for (const signal of ['SIGINT', 'SIGTERM', 'SIGHUP'] as const) process.on(signal, () => {});
 
 const start = await readStart();
 const deadline = await Deadline.start(start.options.deadlineMilliseconds, hostPipe);
@@ -139,7 +139,7 @@ const token = keepOpen(start, deadline);
 const performer = new Performer(token, start.options.restarts);
 await serve({ options: start.options, attachSecret: start.attachSecret, performer, deadline });
 tell({ type: 'ready' });
-process.on('SIGTERM', () => {
+process.on(endSignal, () => {
   // A network HSM keeps the sessions of a client that didn't say goodbye.
   deadline.begin();
   token.close();
