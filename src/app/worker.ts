@@ -16,7 +16,7 @@ import { Lease } from './lease.ts';
 import { connectToken, openStream } from './parts.ts';
 import { PrimaryLink } from './primary-link.ts';
 import { readiness } from './readiness.ts';
-import { Sampler } from './sampler.ts';
+import { RefusalSampler, Sampler } from './sampler.ts';
 import { observeToken } from './token-metrics.ts';
 
 /** An API process: serves requests, owns one stream of the trail, reads the store, asks the primary to change it. */
@@ -77,8 +77,7 @@ export async function runWorker(config: Config, slot: string): Promise<void> {
     if (!(await lease.wait())) throw internalError('the primary has not been heard of');
   }
 
-  // Requests without a valid signature could fill the disk: beyond this rate they are only counted.
-  const unauthenticated = new Sampler(clock, { perSecond: 10, burst: 100 });
+  const refusals = new RefusalSampler(clock, async (id) => (await keys.findAccessKey(id)) !== undefined);
 
   const app = createApp({
     region: config.region,
@@ -91,8 +90,9 @@ export async function runWorker(config: Config, slot: string): Promise<void> {
         : fresh().then(() => credentials.find(accessKeyId, date, region)),
     dispatch: (call) => pipeline.dispatch(call),
     async refused(refusal, error: KmsError) {
-      if (refusal.principal === undefined && !unauthenticated.take()) return;
-      await pipeline.refused(refusal, error);
+      const unrecorded = refusal.principal === undefined ? await refusals.take(refusal.accessKeyId) : 0;
+      if (unrecorded === undefined) return;
+      await pipeline.refused(unrecorded > 0 ? { ...refusal, unrecorded } : refusal, error);
     },
     ready: () => readiness({ hsm, reader, trail, lease }),
     scrape: () => primary.scrape(),

@@ -30,7 +30,10 @@ export interface Call {
 export type RefusedCall = Omit<Call, 'input' | 'operation' | 'principal' | 'accessKeyId'> & {
   readonly operation: string | undefined;
   readonly principal: Principal | undefined;
+  /** Without a principal it is only what the request claims. */
   readonly accessKeyId: string | undefined;
+  /** How many such calls went unrecorded since the last that was recorded. */
+  readonly unrecorded?: number;
 };
 
 export interface Pipeline {
@@ -85,6 +88,7 @@ export function createPipeline(
       response: response === undefined ? null : trailForm(response),
       resources: (rest.subjects ?? progress.subjects).flatMap(resource),
       ...(error !== undefined && { error }),
+      ...(call.unrecorded !== undefined && { additional: { unrecorded: call.unrecorded } }),
     });
   }
 
