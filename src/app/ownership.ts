@@ -1,4 +1,4 @@
-import type { Hsm, TokenIdentity } from '../keys/hsm.ts';
+import { type Hsm, HsmError, type TokenIdentity } from '../keys/hsm.ts';
 
 /** Store and token don't belong together: the message says what to do. */
 export class OwnershipError extends Error {
@@ -38,16 +38,28 @@ export function ownership(store: StoreFacts, token: TokenIdentity): 'ours' | 'cl
 
 /** Makes sure that the token is the store's, claiming it where both are fresh. @throws OwnershipError, HsmError */
 export async function claimToken(store: StoreFacts, hsm: Hsm): Promise<void> {
-  if (ownership(store, await hsm.identity()) === 'claimable') await hsm.claim(store.storeId);
+  if (ownership(store, await identityOf(hsm)) === 'claimable') await hsm.claim(store.storeId);
 }
 
 /** As the service starts: nothing is claimed any more. @throws OwnershipError, HsmError */
 export async function requireToken(store: StoreFacts, hsm: Hsm): Promise<void> {
   if (store.accounts === 0) throw new OwnershipError('the store has no account: run `coffer init` first');
-  const token = await hsm.identity();
+  const token = await identityOf(hsm);
   if (ownership(store, token) === 'claimable') {
     throw new OwnershipError(
       `the token \`${token.label}\` (serial ${token.serial}) is not claimed by this store: run \`coffer init\` first`,
+    );
+  }
+}
+
+async function identityOf(hsm: Hsm): Promise<TokenIdentity> {
+  try {
+    return await hsm.identity();
+  } catch (cause) {
+    if (!(cause instanceof HsmError) || cause.kind !== 'unavailable') throw cause;
+    throw new OwnershipError(
+      `${cause.message}: see that \`coffer token\` runs and is well, and that this user may attach to it (\`token.socketFolder\`, \`token.socketGroup\`)`,
+      { cause },
     );
   }
 }
