@@ -1,37 +1,32 @@
 import { z } from 'zod';
 import { keyArn } from '../arn.ts';
 import type { Key, KeyState } from '../keys/key.ts';
-import { allowedStates, type StateRule } from '../keys/state.ts';
+import type { StateRule } from '../keys/state.ts';
 import { members } from './input.ts';
+import { planKeyChange } from './key-change.ts';
 import type { OperationName } from './names.ts';
 import { defineOperation, type Operation } from './operation.ts';
-import { resolveKey } from './resolve.ts';
 
 /** EnableKey, DisableKey and CancelKeyDeletion: a key goes from one state to another, and nothing else happens. */
-export function keyStateChange(
+function keyStateChange(
   name: OperationName,
   rule: StateRule,
   to: KeyState,
   output: (key: Key) => object | undefined,
 ): Operation {
-  const action = `kms:${name}`;
   return defineOperation({
     name,
     readOnly: false,
     input: z.strictObject({ KeyId: members.keyId }),
-    async plan(input, caller, services) {
-      const key = await resolveKey(input.KeyId, { aliases: false, action }, caller, services);
-      const { region, account, keyId } = key;
-      const answer = output(key);
-      return {
-        subjects: [{ type: 'key', action, key, rule }],
-        run: () => ({
+    plan: (input, caller, services) =>
+      planKeyChange(name, rule, input.KeyId, caller, services, (target, key) => {
+        const answer = output(key);
+        return {
           type: 'change',
-          change: { region, account, type: 'key-state', keyId, from: allowedStates(rule), to },
+          change: { ...target, type: 'key-state', to },
           ...(answer !== undefined && { output: answer, responseElements: answer }),
-        }),
-      };
-    },
+        };
+      }),
   });
 }
 

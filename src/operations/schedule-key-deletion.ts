@@ -1,11 +1,10 @@
 import { z } from 'zod';
 import { keyArn } from '../arn.ts';
 import { KmsError } from '../errors.ts';
-import { allowedStates } from '../keys/state.ts';
 import { members } from './input.ts';
+import { planKeyChange } from './key-change.ts';
 import { timestamp } from './metadata.ts';
 import { defineOperation } from './operation.ts';
-import { resolveKey } from './resolve.ts';
 
 const dayMilliseconds = 86_400_000;
 
@@ -21,27 +20,20 @@ export const scheduleKeyDeletion = defineOperation({
     if (days < 7 || days > 30) {
       throw new KmsError('ValidationException', 'PendingWindowInDays must be between 7 and 30 days.');
     }
-    const action = 'kms:ScheduleKeyDeletion';
-    const key = await resolveKey(input.KeyId, { aliases: false, action }, caller, services);
-    const { region, account, keyId } = key;
-    return {
-      subjects: [{ type: 'key', action, key, rule: 'change' }],
-      run() {
-        const deletionDate = services.clock.now() + days * dayMilliseconds;
-        const from = allowedStates('change');
-        const output = {
-          KeyId: keyArn(key, keyId),
-          DeletionDate: timestamp(deletionDate),
-          KeyState: 'PendingDeletion',
-          PendingWindowInDays: days,
-        };
-        return {
-          type: 'change',
-          change: { region, account, type: 'key-state', keyId, from, to: 'PendingDeletion', deletionDate },
-          output,
-          responseElements: output,
-        };
-      },
-    };
+    return planKeyChange('ScheduleKeyDeletion', 'change', input.KeyId, caller, services, (target, key) => {
+      const deletionDate = services.clock.now() + days * dayMilliseconds;
+      const output = {
+        KeyId: keyArn(key, key.keyId),
+        DeletionDate: timestamp(deletionDate),
+        KeyState: 'PendingDeletion',
+        PendingWindowInDays: days,
+      };
+      return {
+        type: 'change',
+        change: { ...target, type: 'key-state', to: 'PendingDeletion', deletionDate },
+        output,
+        responseElements: output,
+      };
+    });
   },
 });

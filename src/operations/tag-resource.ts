@@ -1,8 +1,7 @@
 import { z } from 'zod';
-import { allowedStates } from '../keys/state.ts';
 import { members } from './input.ts';
+import { planKeyChange } from './key-change.ts';
 import { defineOperation } from './operation.ts';
-import { resolveKey } from './resolve.ts';
 import { checkTags, tagLimit, tooManyTags } from './tags.ts';
 
 export const tagResource = defineOperation({
@@ -11,24 +10,10 @@ export const tagResource = defineOperation({
   input: z.strictObject({ KeyId: members.keyId, Tags: members.tags }),
   async plan(input, caller, services) {
     const tags = checkTags(input.Tags);
-    const action = 'kms:TagResource';
-    const key = await resolveKey(input.KeyId, { aliases: false, action }, caller, services);
-    const { region, account, keyId } = key;
-    return {
-      subjects: [{ type: 'key', action, key, rule: 'change' }],
-      run: () => ({
-        type: 'change',
-        change: {
-          region,
-          account,
-          type: 'tags-put',
-          keyId,
-          from: allowedStates('change'),
-          tags,
-          limit: tagLimit,
-        },
-        refused: tooManyTags,
-      }),
-    };
+    return planKeyChange('TagResource', 'change', input.KeyId, caller, services, (target) => ({
+      type: 'change',
+      change: { ...target, type: 'tags-put', tags, limit: tagLimit },
+      refused: tooManyTags,
+    }));
   },
 });
