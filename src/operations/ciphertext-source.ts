@@ -1,5 +1,5 @@
 import { KmsError } from '../errors.ts';
-import { parseCiphertext } from '../keys/ciphertext.ts';
+import { type CiphertextBlob, parseCiphertext } from '../keys/ciphertext.ts';
 import type { Key } from '../keys/key.ts';
 import { validationError } from './input.ts';
 import type { Caller, Services } from './operation.ts';
@@ -45,15 +45,19 @@ export async function ciphertextSource(
       'The ciphertext refers to a customer master key that does not exist, does not exist in this region, or you are not allowed to access.',
     );
   }
-  return source(blob, key);
+  return source(blob, key, named);
 }
 
-function source(blob: Buffer | undefined, key: Key): CiphertextSource {
+function source(
+  blob: Buffer | undefined,
+  key: Key,
+  parsed: CiphertextBlob | undefined = blob && parseCiphertext(blob),
+): CiphertextSource {
   let once: ReturnType<CiphertextSource['open']> | undefined;
   return {
     key,
     open() {
-      once ??= opened(blob, key);
+      once ??= opened(blob, parsed, key);
       return once;
     },
   };
@@ -67,8 +71,11 @@ export function ignoresCiphertext(input: {
   return input.DryRun === true && input.DryRunModifiers?.includes('IGNORE_CIPHERTEXT') === true;
 }
 
-function opened(blob: Buffer | undefined, key: Key): { blob: Buffer; keyMaterialId: string } {
-  const parsed = blob && parseCiphertext(blob);
+function opened(
+  blob: Buffer | undefined,
+  parsed: CiphertextBlob | undefined,
+  key: Key,
+): { blob: Buffer; keyMaterialId: string } {
   if (blob === undefined || parsed === undefined) throw new KmsError('InvalidCiphertextException', '');
   if (parsed.keyId !== key.keyId) {
     throw new KmsError(

@@ -58,7 +58,6 @@ for (const name of [
 
 /** `CKR_ALREADY_INITIALIZED` of login: another of the module's sessions holds it, which is as good. */
 export const userAlreadyLoggedIn = 0x100;
-export const attributeSensitive = 0x11;
 
 /** The number of a failed call; `undefined` where the error comes from elsewhere. */
 export function ckrOf(error: unknown): number | undefined {
