@@ -9,9 +9,9 @@ import {
   type TokenIdentity,
   type TokenObject,
 } from '../keys/hsm.ts';
-import type { Connection } from './connection.ts';
 import type { FrameWriter } from './frame.ts';
 import { Pool } from './pool.ts';
+import { Probes } from './probes.ts';
 import {
   operationCodes as codes,
   contextLimit,
@@ -49,19 +49,17 @@ const keeper = 0;
 
 class Client implements Hsm {
   readonly #pool: Pool;
-  readonly #restarts: number[];
-  /** By host: the health check in flight, of which there is one at most. */
-  readonly #probes = new Map<number, Promise<string | undefined>>();
+  readonly #probes: Probes;
   readonly #deadline: number;
 
   constructor({ socketFolder, hosts, deadlineMilliseconds, log }: ClientOptions) {
     this.#deadline = deadlineMilliseconds + queueingMilliseconds;
-    this.#restarts = new Array<number>(hosts).fill(0);
+    this.#probes = new Probes(hosts, this.#deadline);
     this.#pool = new Pool({
       socketFolder,
       hosts,
       log,
-      ask: (connection, index) => void this.#probe(connection, index),
+      ask: (connection, index) => void this.#probes.ask(connection, index),
     });
   }
 
@@ -200,9 +198,9 @@ class Client implements Hsm {
   async checkHealth(): Promise<HsmHealth> {
     const hosts = await Promise.all(
       this.#pool.connections.map(async (connection, index) => {
-        const problem = connection.attached ? await this.#probe(connection, index) : 'not connected';
+        const problem = connection.attached ? await this.#probes.ask(connection, index) : 'not connected';
         const { attached: connected } = connection;
-        return { index, connected, problem, restarts: this.#restarts[index] ?? 0 };
+        return { index, connected, problem, restarts: this.#probes.restarts(index) };
       }),
     );
     return { hosts };
@@ -238,38 +236,6 @@ class Client implements Hsm {
     const milliseconds = this.#deadline * factor;
     if (connection !== undefined) return connection.request(code, size, write, read, milliseconds);
     return this.#pool.wait(host).then((later) => later.request(code, size, write, read, milliseconds));
-  }
-
-  /**
-   * Whoever asks meanwhile gets the same answer: the service is asked by anybody whether it is ready, and a host
-   * has one queue for everything.
-   * @returns what is wrong with the host
-   */
-  #probe(connection: Connection, index: number): Promise<string | undefined> {
-    const probe =
-      this.#probes.get(index) ??
-      this.#ask(connection, index).finally(() => {
-        this.#probes.delete(index);
-      });
-    this.#probes.set(index, probe);
-    return probe;
-  }
-
-  async #ask(connection: Connection, index: number): Promise<string | undefined> {
-    try {
-      const { restarts, problem } = await connection.request(
-        codes.health,
-        0,
-        writeNothing,
-        readJson<{ restarts: number; problem?: string }>,
-        this.#deadline,
-      );
-      this.#restarts[index] = restarts;
-      connection.sick = problem !== undefined;
-      return problem;
-    } catch (error) {
-      return error instanceof Error ? error.message : String(error);
-    }
   }
 }
 

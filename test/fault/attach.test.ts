@@ -9,8 +9,8 @@ import { connectHsm } from '../../src/hsm/client.ts';
 import { operationCodes } from '../../src/hsm/request.ts';
 import type { Hsm, MaterialRef } from '../../src/keys/hsm.ts';
 import { newMaterial, outcomeOf, roundTrip } from './load.ts';
-import { makeTier, type Tier } from './tier.ts';
-import { frame, Wire } from './wire.ts';
+import type { Tier } from './tier.ts';
+import { frame, startTarget, Wire } from './wire.ts';
 
 const runs = 60;
 const deadlineMilliseconds = 2_000;
@@ -24,14 +24,7 @@ describe('a socket of a host, before attaching,', () => {
   const material: MaterialRef = newMaterial();
 
   before(async () => {
-    tier = makeTier({ hosts: 1 });
-    await tier.start();
-    hsm = tier.connect();
-    await hsm.claim('00112233445566778899aabbccddeeff');
-    await hsm.generateKey(material);
-    host = tier.hostPid();
-    path = join(tier.socketFolder, 'host-0.sock');
-    secret = readFileSync(join(tier.socketFolder, 'attach.secret'));
+    ({ tier, hsm, host, path, secret } = await startTarget(material));
   });
   afterEach(async () => {
     expect(await roundTrip(hsm, material)).to.equal('ok');

@@ -1,13 +1,12 @@
 import { readFileSync } from 'node:fs';
-import { join } from 'node:path';
 import { expect } from 'chai';
 import fc from 'fast-check';
 import { requestLimit } from '../../src/hsm/frame.ts';
 import { operationCodes } from '../../src/hsm/request.ts';
 import type { Hsm, MaterialRef } from '../../src/keys/hsm.ts';
 import { newMaterial, outcomeOf, roundTrip, trailGroup } from './load.ts';
-import { makeTier, type Tier } from './tier.ts';
-import { frame, Wire } from './wire.ts';
+import type { Tier } from './tier.ts';
+import { frame, startTarget, Wire } from './wire.ts';
 
 const runs = 60;
 
@@ -20,14 +19,7 @@ describe('a socket of a host, once attached,', () => {
   const material: MaterialRef = newMaterial();
 
   before(async () => {
-    tier = makeTier({ hosts: 1 });
-    await tier.start();
-    hsm = tier.connect();
-    await hsm.claim('00112233445566778899aabbccddeeff');
-    await hsm.generateKey(material);
-    host = tier.hostPid();
-    path = join(tier.socketFolder, 'host-0.sock');
-    secret = readFileSync(join(tier.socketFolder, 'attach.secret'));
+    ({ tier, hsm, host, path, secret } = await startTarget(material));
   });
   afterEach(async () => {
     expect(await roundTrip(hsm, material)).to.equal('ok');

@@ -1,8 +1,12 @@
 import { randomBytes } from 'node:crypto';
 import { once } from 'node:events';
+import { readFileSync } from 'node:fs';
 import { connect, type Socket } from 'node:net';
+import { join } from 'node:path';
 import { expect } from 'chai';
 import { nonceBytes, proofBytes, prove } from '../../src/hsm/attach.ts';
+import type { Hsm, MaterialRef } from '../../src/keys/hsm.ts';
+import { makeTier, type Tier } from './tier.ts';
 
 /** A connection that keeps what it got. */
 export class Wire {
@@ -47,4 +51,31 @@ export function frame(code: number, id: number, body: Buffer): Buffer {
   header[4] = code;
   header.writeUIntBE(id, 5, 6);
   return Buffer.concat([header, body]);
+}
+
+/** A tier of one host that is to be spoken to directly. */
+export interface Target {
+  readonly tier: Tier;
+  readonly hsm: Hsm;
+  /** The host's process: the same at the end, where nothing harmed it. */
+  readonly host: number;
+  /** Its socket. */
+  readonly path: string;
+  readonly secret: Buffer;
+}
+
+/** Starts one, with a key in its token. */
+export async function startTarget(material: MaterialRef): Promise<Target> {
+  const tier = makeTier({ hosts: 1 });
+  await tier.start();
+  const hsm = tier.connect();
+  await hsm.claim('00112233445566778899aabbccddeeff');
+  await hsm.generateKey(material);
+  return {
+    tier,
+    hsm,
+    host: tier.hostPid(),
+    path: join(tier.socketFolder, 'host-0.sock'),
+    secret: readFileSync(join(tier.socketFolder, 'attach.secret')),
+  };
 }
