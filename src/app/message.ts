@@ -1,5 +1,6 @@
 import type { AuditRecord } from '../audit/record.ts';
-import type { Change, ChangeOutcome, Invalidation } from '../keys/repository.ts';
+import type { ChangeOutcome, Invalidation } from '../keys/repository.ts';
+import type { Change } from '../store/store.ts';
 
 /** What the processes of a node say to each other. */
 

@@ -2,10 +2,10 @@ import cluster, { type Worker } from 'node:cluster';
 import type { Logger } from 'pino';
 import type { AuditRecord, Trail } from '../audit/record.ts';
 import type { Clock } from '../clock.ts';
-import type { Change, ChangeOutcome, ChangeWriter, Invalidation } from '../keys/repository.ts';
+import type { ChangeOutcome, ChangeWriter, Invalidation } from '../keys/repository.ts';
 import { aggregate, type Metrics, type MetricsSnapshot } from '../metrics/registry.ts';
 import { internalError } from '../operations/failure.ts';
-import type { StoreWriter } from '../store/store.ts';
+import type { Change, StoreWriter } from '../store/store.ts';
 import { leaseEveryMilliseconds, leaseMilliseconds } from './lease.ts';
 import type { PrimaryMessage, WorkerMessage } from './message.ts';
 import type { Outbox } from './outbox.ts';
@@ -35,7 +35,7 @@ export interface NodeParts {
  * The workers of a node and what they see: makes changes one after the other, and reports one made only when
  * every worker has taken it, or can't serve without having taken it (lease.ts).
  */
-export class Node implements ChangeWriter {
+export class Node implements ChangeWriter<Change> {
   readonly #members = new Map<number, Member>();
   readonly #parts: NodeParts;
   readonly #takers = new Set<() => void>();

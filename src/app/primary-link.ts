@@ -1,14 +1,15 @@
 import type { AuditRecord } from '../audit/record.ts';
-import type { Change, ChangeOutcome, ChangeWriter, Invalidation } from '../keys/repository.ts';
+import type { ChangeOutcome, ChangeWriter, Invalidation } from '../keys/repository.ts';
 import type { Metrics } from '../metrics/registry.ts';
 import { internalError } from '../operations/failure.ts';
+import type { Change } from '../store/store.ts';
 import type { Lease } from './lease.ts';
 import type { PrimaryMessage, WorkerMessage } from './message.ts';
 
 type Answer = Extract<PrimaryMessage, { id: number }>;
 
 /** A worker's end of the pipe to the primary: the store's writer, as seen from here. */
-export class PrimaryLink implements ChangeWriter {
+export class PrimaryLink implements ChangeWriter<Change> {
   readonly #waiting = new Map<number, (answer: Answer) => void>();
   #next = 1;
 

@@ -4,7 +4,7 @@ import { containsEvents } from '../audit/read.ts';
 import { systemClock } from '../clock.ts';
 import type { Config } from '../config.ts';
 import { createMetrics } from '../metrics/registry.ts';
-import { operationNames } from '../operations/names.ts';
+import { metricNames } from '../operations/table.ts';
 import { openStoreWriter } from '../store/sqlite/open.ts';
 import { requireSafe } from '../wire/server.ts';
 import { Chores } from './chores.ts';
@@ -72,7 +72,7 @@ export async function runPrimary(config: Config, configFile: string): Promise<vo
       const tier = await startTokenTier(configFile, log, end);
       opened.push(() => tier.stop());
     }
-    const metrics = createMetrics(operationNames);
+    const metrics = createMetrics(metricNames);
     const hsm = observeToken(connectToken(config, log), metrics);
     opened.push(() => hsm.close());
     await requireToken({ storeId: store.storeId, ...(await store.count()) }, hsm);

@@ -6,8 +6,8 @@ import { sealingAad } from '../identity/credential.ts';
 import { signingKeys } from '../identity/signing-keys.ts';
 import { createMetrics } from '../metrics/registry.ts';
 import { internalError } from '../operations/failure.ts';
-import { operationNames } from '../operations/names.ts';
 import { createPipeline } from '../operations/pipeline.ts';
+import { metricNames } from '../operations/table.ts';
 import { cachedRepository } from '../store/cache.ts';
 import { openStoreReader } from '../store/sqlite/open.ts';
 import { createApp } from '../wire/app.ts';
@@ -26,7 +26,7 @@ export async function runWorker(config: Config, slot: string): Promise<void> {
   const lease = new Lease(clock);
   const reader = await openStoreReader(config.store.file);
   const keys = cachedRepository(reader);
-  const metrics = createMetrics(operationNames);
+  const metrics = createMetrics(metricNames);
   const connected = connectToken(config, log);
   const hsm = observeToken(connected, metrics);
   const credentials = signingKeys({
@@ -56,6 +56,7 @@ export async function runWorker(config: Config, slot: string): Promise<void> {
   const alarms = new Sampler(clock, { perSecond: 1, burst: 5 });
   const pipeline = createPipeline({
     keys,
+    identities: keys,
     hsm,
     changes: primary,
     clock,

@@ -20,7 +20,7 @@ const maximalAdditional = 28 * 1_024;
 
 /** Who called, as far as it is known. Has the shape of identity's Principal. */
 export interface Caller {
-  readonly type: 'Root' | 'IAMUser';
+  readonly type: 'Root' | 'IAMUser' | 'AssumedRole';
   readonly arn: string;
   readonly principalId: string;
   readonly account: string;

@@ -20,7 +20,8 @@ export interface AuditRecord {
   readonly readOnly: boolean;
   readonly resources: readonly {
     readonly accountId: string;
-    readonly type: 'AWS::KMS::Key' | 'AWS::KMS::Alias';
+    /** `AWS::KMS::Key`, `AWS::KMS::Alias`, `AWS::IAM::User`, … */
+    readonly type: string;
     readonly ARN: string;
   }[];
   readonly eventType: 'AwsApiCall' | 'AwsServiceEvent';
@@ -32,7 +33,7 @@ export interface AuditRecord {
 }
 
 export interface UserIdentity {
-  readonly type: 'Root' | 'IAMUser' | 'AWSService' | 'Unknown';
+  readonly type: 'Root' | 'IAMUser' | 'AssumedRole' | 'AWSService' | 'Unknown';
   readonly principalId?: string;
   readonly arn?: string;
   readonly accountId?: string;

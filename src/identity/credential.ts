@@ -1,13 +1,4 @@
-/** Who made a request. */
-export interface Principal {
-  readonly type: 'Root' | 'IAMUser';
-  /** `arn:aws:iam::<account>:user/<name>` or `arn:aws:iam::<account>:root`. */
-  readonly arn: string;
-  /** AWS's unique id: `AIDA` and 16 more characters for a user, the account's number for its root. */
-  readonly principalId: string;
-  readonly account: string;
-  readonly userName: string | undefined;
-}
+import type { Principal } from './principal.ts';
 
 /** An access key as the store holds it. */
 export interface AccessKey {
@@ -22,9 +13,4 @@ export interface AccessKey {
 /** The bytes that bind a sealed secret to its row, so that rows can't be swapped. */
 export function sealingAad(accessKeyId: string, principalId: string): Buffer {
   return Buffer.from(`coffer access key\n${accessKeyId}\n${principalId}`, 'utf8');
-}
-
-export interface IdentityRepository {
-  /** At once where it is cached, which spares the hot path a promise. */
-  findAccessKey(accessKeyId: string): AccessKey | undefined | Promise<AccessKey | undefined>;
 }

@@ -1,4 +1,6 @@
-import type { AccessKey, IdentityRepository, Principal } from './credential.ts';
+import type { AccessKey } from './credential.ts';
+import type { Principal } from './principal.ts';
+import type { IdentityRepository } from './repository.ts';
 import { unknownToken } from './sigv4/claim.ts';
 import { Hmac } from './sigv4/hmac.ts';
 import type { Signer } from './sigv4/verify.ts';
@@ -47,7 +49,7 @@ export interface SigningKeys {
 }
 
 export interface SigningKeysOptions {
-  readonly identities: IdentityRepository;
+  readonly identities: Pick<IdentityRepository, 'findAccessKey'>;
   /** Has a token host derive the signing key, 32 bytes, which are the cache's from then on. */
   derive(accessKey: AccessKey, date: string, region: string, service: string): Promise<Buffer>;
   readonly service: string;

@@ -1,4 +1,5 @@
 import type { Scope } from '../arn.ts';
+import type { Tag } from '../tag.ts';
 
 /**
  * `Creating`: the row is there, the token object may not be; nobody sees the key yet.
@@ -39,6 +40,11 @@ export interface Key extends Scope {
   readonly currentMaterialId: string;
   /** Every material that still decrypts, oldest first. */
   readonly materials: readonly Material[];
+  /** The key policy's JSON, where users and roles are named by their unique ids; `undefined` for the default policy. */
+  readonly policy: string | undefined;
+  readonly tags: readonly Tag[];
+  /** Names of the aliases that name the key, in their order. */
+  readonly aliases: readonly string[];
 }
 
 export interface Alias extends Scope {
@@ -48,9 +54,4 @@ export interface Alias extends Scope {
   /** Milliseconds since the epoch. */
   readonly createdAt: number;
   readonly updatedAt: number;
-}
-
-export interface Tag {
-  readonly key: string;
-  readonly value: string;
 }

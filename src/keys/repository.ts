@@ -1,6 +1,8 @@
 import type { Scope } from '../arn.ts';
 import type { AuditRecord } from '../audit/record.ts';
-import type { Alias, Key, KeyState, Tag } from './key.ts';
+import type { MaybePromise } from '../maybe-promise.ts';
+import type { Tag } from '../tag.ts';
+import type { Alias, Key, KeyState } from './key.ts';
 
 /** A page of a list, and where the next begins. */
 export interface Page<T> {
@@ -8,9 +10,6 @@ export interface Page<T> {
   /** Pass it as `after` for the next page; `undefined` at the end. */
   readonly next: string | undefined;
 }
-
-/** To be awaited, or looked at first: it may be there already. */
-export type MaybePromise<T> = T | Promise<T>;
 
 /** What may be read, in every process. Keys in states `Creating` and `Abandoning` are not there. */
 export interface KeyRepository {
@@ -35,9 +34,10 @@ export interface KeyRepository {
  * One change to the store, as plain data: it crosses from an API worker to the primary. It names what must
  * hold (`from`), so that a change decided on what a cache said is refused where that is no longer so.
  */
-export type Change = Scope &
+export type KeyChange = Scope &
+  /** With its policy and tags. */
   (
-    | { readonly type: 'key-creating'; readonly key: Key; readonly tags: readonly Tag[] }
+    | { readonly type: 'key-creating'; readonly key: Key }
     | { readonly type: 'key-created'; readonly keyId: string }
     /** Gives up making a key: from here it can't become `Enabled`, and its object may go. */
     | { readonly type: 'key-abandoning'; readonly keyId: string }
@@ -58,6 +58,13 @@ export type Change = Scope &
         readonly keyId: string;
         readonly from: readonly KeyState[];
         readonly description: string;
+      }
+    | {
+        readonly type: 'key-policy';
+        readonly keyId: string;
+        readonly from: readonly KeyState[];
+        /** As `Key.policy`. */
+        readonly policy: string;
       }
     | { readonly type: 'alias-created'; readonly alias: Alias; readonly from: readonly KeyState[] }
     | {
@@ -100,7 +107,7 @@ export type ChangeOutcome =
  * the record in the outbox; when the promise resolves to `done` it is durable and every worker of this node
  * sees it.
  */
-export interface ChangeWriter {
+export interface ChangeWriter<Change extends Scope = KeyChange> {
   apply(change: Change, record: AuditRecord | undefined): Promise<ChangeOutcome>;
 }
 
@@ -113,4 +120,6 @@ export interface Invalidation {
   readonly aliases: readonly string[];
   /** Access key ids. */
   readonly credentials: readonly string[];
+  /** Accounts of which a user, role, group or policy changed: all that is known of their identities is stale. */
+  readonly accounts: readonly string[];
 }

@@ -1,8 +1,10 @@
 import { hash, randomBytes, randomUUID } from 'node:crypto';
 import { z } from 'zod';
+import type { Scope } from '../arn.ts';
 import { KmsError } from '../errors.ts';
 import { abandonKey } from '../keys/abandon.ts';
 import type { Key } from '../keys/key.ts';
+import type { Tag } from '../tag.ts';
 import { internalError } from './failure.ts';
 import { members } from './input.ts';
 import { keyMetadata } from './metadata.ts';
@@ -64,11 +66,8 @@ export const createKey = defineOperation({
       ],
       async run() {
         const { scope } = caller;
-        const key = newKey(scope, input.Description ?? '', services.clock.now());
-        const { type } = await services.changes.apply(
-          { ...scope, type: 'key-creating', key, tags },
-          undefined,
-        );
+        const key = newKey(scope, input.Description ?? '', tags, services.clock.now());
+        const { type } = await services.changes.apply({ ...scope, type: 'key-creating', key }, undefined);
         if (type !== 'done') throw internalError(`a new key was refused as \`${type}\``);
         const material = { keyId: key.keyId, materialId: key.currentMaterialId };
         try {
@@ -93,7 +92,7 @@ export const createKey = defineOperation({
   },
 });
 
-function newKey(scope: { region: string; account: string }, description: string, now: number): Key {
+function newKey(scope: Scope, description: string, tags: readonly Tag[], now: number): Key {
   const keyId = randomUUID();
   const materialId = randomBytes(16).toString('hex');
   const keyMaterialId = hash('sha256', `coffer key material\n${keyId}\n${materialId}`);
@@ -108,6 +107,9 @@ function newKey(scope: { region: string; account: string }, description: string,
     createdAt: now,
     currentMaterialId: materialId,
     materials: [{ materialId, keyMaterialId, createdAt: now }],
+    policy: undefined,
+    tags,
+    aliases: [],
   };
 }
 

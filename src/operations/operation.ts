@@ -1,43 +1,83 @@
 import type { z } from 'zod';
 import type { Scope } from '../arn.ts';
 import type { Clock } from '../clock.ts';
-import { KmsError } from '../errors.ts';
-import type { Principal } from '../identity/credential.ts';
+import type { KmsError } from '../errors.ts';
+import type { Principal } from '../identity/principal.ts';
+import type { IdentityRepository } from '../identity/repository.ts';
 import type { Hsm } from '../keys/hsm.ts';
 import type { Key, KeyUsage } from '../keys/key.ts';
-import type { Change, ChangeWriter, KeyRepository } from '../keys/repository.ts';
+import type { ChangeWriter, KeyChange, KeyRepository } from '../keys/repository.ts';
 import type { StateRule } from '../keys/state.ts';
+import type { ServiceName } from '../service.ts';
+import type { Tag } from '../tag.ts';
 import { parseInput } from './input.ts';
-import type { OperationName } from './names.ts';
+
+/** All that operations change. */
+export type Change = KeyChange;
 
 /** What an operation works with. */
 export interface Services {
   readonly keys: KeyRepository;
+  readonly identities: IdentityRepository;
   readonly hsm: Hsm;
-  readonly changes: ChangeWriter;
+  readonly changes: ChangeWriter<Change>;
   readonly clock: Clock;
 }
 
-/** Who asks, and in which region. */
+/** Who asks, from where, and in which region. */
 export interface Caller {
   readonly principal: Principal;
   /** The caller's account, the region of the request's signature. */
   readonly scope: Scope;
+  readonly accessKeyId: string;
+  readonly sourceIp: string;
+  readonly userAgent: string;
+  /** Whether the request came over TLS. */
+  readonly secure: boolean;
+  /** As given, unverified; an operation without the member has none. */
+  readonly grantTokens: readonly string[];
+}
+
+/**
+ * What a request says that conditions of policies ask for, by lower-case name (`kms:encryptionalgorithm`); the
+ * caller, the key and the clock are known without it.
+ */
+export interface Facts {
+  readonly [name: string]: string | readonly string[] | undefined;
 }
 
 /** One thing that a request touches, and the permission it needs on it. */
-export type Subject =
+export type Subject = {
+  /** For example `kms:Encrypt`. */
+  readonly action: string;
+  readonly facts?: Facts;
+} & (
   | {
       readonly type: 'key';
-      readonly action: string;
       readonly key: Key;
       readonly rule: StateRule;
       /** The usage that the key must have. */
       readonly usage?: KeyUsage;
+      /** `kms:EncryptionContext:…` and the grants that are bound to it. */
+      readonly encryptionContext?: Readonly<Record<string, string>> | undefined;
+      /** The alias by which the request names the key. */
+      readonly requestAlias?: string | undefined;
     }
-  | { readonly type: 'alias'; readonly action: string; readonly arn: string; readonly account: string }
+  | { readonly type: 'alias'; readonly arn: string; readonly account: string }
   /** The account as a whole. */
-  | { readonly type: 'account'; readonly action: string };
+  | { readonly type: 'account' }
+  /** Anything else that has an ARN: a user, a role. */
+  | {
+      readonly type: 'resource';
+      readonly arn: string;
+      readonly account: string;
+      /** As the trail names it: `AWS::IAM::User`. */
+      readonly resourceType: string;
+      readonly tags?: readonly Tag[];
+      /** A role's trust policy, where that has a say (sts:AssumeRole). */
+      readonly trustPolicy?: string;
+    }
+);
 
 export type Result =
   | { readonly type: 'answer'; readonly output?: object }
@@ -66,13 +106,15 @@ export interface Prepared {
   /** The validated input. */
   readonly input: Readonly<Record<string, unknown>>;
   readonly dryRun: boolean;
+  readonly grantTokens: readonly string[];
   /** Finds what the request touches. Called again where a change met a conflict. */
   plan(caller: Caller, services: Services): Promise<Plan> | Plan;
 }
 
 /** One action of the API. Authentication, authorization, state check, dry run, trail and metrics are the pipeline's. */
 export interface Operation {
-  readonly name: OperationName;
+  readonly service: ServiceName;
+  readonly name: string;
   /** As the trail's `readOnly`: whether nothing in the account changes. */
   readonly readOnly: boolean;
   /** @throws KmsError where the input is not what the service model says */
@@ -80,29 +122,32 @@ export interface Operation {
 }
 
 export function defineOperation<Input extends Record<string, unknown>>(definition: {
-  name: OperationName;
+  /** KMS where it isn't said. */
+  service?: ServiceName;
+  name: string;
   readOnly: boolean;
   input: z.ZodType<Input>;
   plan(input: Input, caller: Caller, services: Services): Promise<Plan> | Plan;
 }): Operation {
-  const { name, readOnly, input: schema } = definition;
+  const { service = 'kms', name, readOnly, input: schema } = definition;
   return {
+    service,
     name,
     readOnly,
     prepare(raw) {
       const input = parseInput(name, schema, raw);
-      if (Array.isArray(input.GrantTokens) && input.GrantTokens.length > 0) {
-        // No grant exists: to pass over a token would be to pretend that it counted.
-        throw new KmsError(
-          'UnsupportedOperationException',
-          `${name} does not support the member GrantTokens.`,
-        );
-      }
       return {
         input,
         dryRun: input.DryRun === true,
+        grantTokens: grantTokensOf(input.GrantTokens),
         plan: (caller, services) => definition.plan(input, caller, services),
       };
     },
   };
+}
+
+const none: readonly string[] = [];
+
+function grantTokensOf(member: unknown): readonly string[] {
+  return Array.isArray(member) && member.length > 0 ? member : none;
 }

@@ -2,19 +2,20 @@ import { keyArn } from '../arn.ts';
 import { recordApiCall, userIdentity } from '../audit/build.ts';
 import type { AuditRecord, Trail } from '../audit/record.ts';
 import { KmsError } from '../errors.ts';
-import type { Principal } from '../identity/credential.ts';
+import type { Principal } from '../identity/principal.ts';
 import { HsmError } from '../keys/hsm.ts';
 import { refusal } from '../keys/state.ts';
 import { authorize } from '../policy/authorize.ts';
+import type { ServiceName } from '../service.ts';
 import { internalError, toKmsError } from './failure.ts';
-import { operationNames } from './names.ts';
 import type { Caller, Operation, Plan, Prepared, Services, Subject } from './operation.ts';
 import { trailForm } from './parameters.ts';
 import { denied } from './resolve.ts';
-import { operations } from './table.ts';
+import { findOperation, noSuchOperation } from './table.ts';
 
 /** An authenticated request. */
 export interface Call {
+  readonly service: ServiceName;
   readonly operation: string;
   readonly input: Record<string, unknown>;
   readonly principal: Principal;
@@ -23,6 +24,8 @@ export interface Call {
   readonly region: string;
   readonly sourceIp: string;
   readonly userAgent: string;
+  /** Whether it came over TLS. */
+  readonly secure: boolean;
   readonly requestId: string;
 }
 
@@ -49,7 +52,6 @@ export interface Pipeline {
 
 /** A change met by another is decided again, this often. */
 const attempts = 4;
-const known: ReadonlySet<string> = new Set(operationNames);
 
 export function createPipeline(
   services: Services & {
@@ -109,6 +111,11 @@ export function createPipeline(
     const caller: Caller = {
       principal: call.principal,
       scope: { region: call.region, account: call.principal.account },
+      accessKeyId: call.accessKeyId,
+      sourceIp: call.sourceIp,
+      userAgent: call.userAgent,
+      secure: call.secure,
+      grantTokens: prepared.grantTokens,
     };
     const plan = await prepared.plan(caller, services);
     progress.subjects = plan.subjects;
@@ -147,8 +154,8 @@ export function createPipeline(
       const progress: Progress = { prepared: undefined, readOnly: true, subjects: [] };
       let outcome: Outcome = { done: false };
       try {
-        const operation = operations.get(call.operation);
-        if (operation === undefined) throw noSuchOperation(call.operation);
+        const operation = findOperation(call.service, call.operation);
+        if (operation === undefined) throw noSuchOperation(call.service, call.operation);
         progress.readOnly = operation.readOnly;
         const prepared = operation.prepare(call.input);
         progress.prepared = prepared;
@@ -170,7 +177,7 @@ export function createPipeline(
     },
 
     async refused(call, error) {
-      const readOnly = operations.get(call.operation ?? '')?.readOnly ?? true;
+      const readOnly = findOperation(call.service, call.operation ?? '')?.readOnly ?? true;
       await append(record(call, { prepared: undefined, readOnly, subjects: [] }, { error }));
     },
   };
@@ -213,6 +220,8 @@ function target(subject: Subject, callerAccount: string): [resource: string, acc
       return [keyArn(subject.key, subject.key.keyId), subject.key.account];
     case 'alias':
       return [subject.arn, subject.account];
+    case 'resource':
+      return [subject.arn, subject.account];
     case 'account':
       return ['*', callerAccount];
   }
@@ -230,13 +239,9 @@ function resource(subject: Subject): AuditRecord['resources'] {
       ];
     case 'alias':
       return [{ accountId: subject.account, type: 'AWS::KMS::Alias', ARN: subject.arn }];
+    case 'resource':
+      return [{ accountId: subject.account, type: subject.resourceType, ARN: subject.arn }];
     case 'account':
       return [];
   }
-}
-
-function noSuchOperation(name: string): KmsError {
-  return known.has(name)
-    ? new KmsError('UnsupportedOperationException', `The operation ${name} is not supported.`)
-    : new KmsError('UnknownOperationException', '');
 }

@@ -1,6 +1,6 @@
 import { aliasArn, keyArn, parseKmsArn, type Scope } from '../arn.ts';
 import { KmsError } from '../errors.ts';
-import type { Principal } from '../identity/credential.ts';
+import type { Principal } from '../identity/principal.ts';
 import type { Alias, Key } from '../keys/key.ts';
 import type { Caller, Services } from './operation.ts';
 

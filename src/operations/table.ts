@@ -1,3 +1,5 @@
+import { KmsError } from '../errors.ts';
+import type { ServiceName } from '../service.ts';
 import { createAlias } from './create-alias.ts';
 import { createKey } from './create-key.ts';
 import { decrypt } from './decrypt.ts';
@@ -13,6 +15,7 @@ import { listAliases } from './list-aliases.ts';
 import { listKeyPolicies } from './list-key-policies.ts';
 import { listKeys } from './list-keys.ts';
 import { listResourceTags } from './list-resource-tags.ts';
+import { operationNames } from './names.ts';
 import type { Operation } from './operation.ts';
 import { reEncrypt } from './re-encrypt.ts';
 import { scheduleKeyDeletion } from './schedule-key-deletion.ts';
@@ -47,7 +50,41 @@ const all: readonly Operation[] = [
   updateKeyDescription,
 ];
 
-/** Every operation that is there. */
-export const operations: ReadonlyMap<string, Operation> = new Map(
-  all.map((operation) => [operation.name, operation]),
-);
+function tableOf(service: ServiceName): ReadonlyMap<string, Operation> {
+  const own = all.filter((operation) => operation.service === service);
+  return new Map(own.map((operation) => [operation.name, operation]));
+}
+
+const tables: Readonly<Record<ServiceName, ReadonlyMap<string, Operation>>> = {
+  kms: tableOf('kms'),
+  iam: tableOf('iam'),
+  sts: tableOf('sts'),
+  cloudtrail: tableOf('cloudtrail'),
+};
+
+/** The operations of KMS that are there. */
+export const operations = tables.kms;
+
+export function findOperation(service: ServiceName, name: string): Operation | undefined {
+  return tables[service].get(name);
+}
+
+const known: ReadonlySet<string> = new Set(operationNames);
+
+/** What is answered to a name that `findOperation` doesn't know. */
+export function noSuchOperation(service: ServiceName, name: string): KmsError {
+  return service === 'kms' && known.has(name)
+    ? new KmsError('UnsupportedOperationException', `The operation ${name} is not supported.`)
+    : new KmsError('UnknownOperationException', '');
+}
+
+/** An operation's label in metrics: of KMS its name, of another service `iam:CreateUser`. */
+export function metricName(service: ServiceName, operation: string): string {
+  return service === 'kms' ? operation : `${service}:${operation}`;
+}
+
+/** Every label that `metricName` may give a request of an operation that there is. */
+export const metricNames: readonly string[] = [
+  ...operationNames,
+  ...all.filter(({ service }) => service !== 'kms').map(({ service, name }) => metricName(service, name)),
+];

@@ -1,5 +1,5 @@
 import { KmsError } from '../errors.ts';
-import type { Tag } from '../keys/key.ts';
+import type { Tag } from '../tag.ts';
 
 /** Tags a key may have (AWS KMS developer guide, "Tags in AWS KMS"). */
 export const tagLimit = 50;

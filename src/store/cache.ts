@@ -1,7 +1,10 @@
 import type { Scope } from '../arn.ts';
-import type { AccessKey, IdentityRepository } from '../identity/credential.ts';
+import type { AccessKey } from '../identity/credential.ts';
+import type { Identity } from '../identity/principal.ts';
+import type { IdentityRepository } from '../identity/repository.ts';
 import type { Alias, Key } from '../keys/key.ts';
-import type { Invalidation, KeyRepository, MaybePromise } from '../keys/repository.ts';
+import type { Invalidation, KeyRepository } from '../keys/repository.ts';
+import type { MaybePromise } from '../maybe-promise.ts';
 import { Recent } from './recent.ts';
 
 /** How many things that are there are remembered, of one kind in one account and region. */
@@ -80,6 +83,8 @@ export function cachedRepository(reader: KeyRepository & IdentityRepository): Ca
   const aliases = new Scoped<Alias>();
   const credentials = new Recent<AccessKey>(present);
   const noCredentials = new Recent<true>(absent);
+  const identities = new Recent<Identity>(present);
+  const managed = new Recent<string>(present);
   let sequence: number | undefined;
   /**
    * INVARIANT: what was read is kept only if nothing was invalidated since the reading began: it may be the
@@ -89,7 +94,7 @@ export function cachedRepository(reader: KeyRepository & IdentityRepository): Ca
 
   async function fill<T>(
     read: () => T | undefined | Promise<T | undefined>,
-    keep: (found: T | undefined) => void,
+    keep: (found: T | undefined) => unknown,
   ): Promise<T | undefined> {
     const begun = generation;
     const found = await read();
@@ -103,6 +108,8 @@ export function cachedRepository(reader: KeyRepository & IdentityRepository): Ca
     aliases.clear();
     credentials.clear();
     noCredentials.clear();
+    identities.clear();
+    managed.clear();
   }
 
   return {
@@ -136,6 +143,26 @@ export function cachedRepository(reader: KeyRepository & IdentityRepository): Ca
       );
     },
 
+    findIdentity(id: string): MaybePromise<Identity | undefined> {
+      const found = identities.get(id);
+      if (found !== undefined) return found;
+      return fill(
+        () => reader.findIdentity(id),
+        (identity) => identity && identities.set(identity.id, identity),
+      );
+    },
+
+    findManagedPolicy(arn: string): MaybePromise<string | undefined> {
+      const found = managed.get(arn);
+      if (found !== undefined) return found;
+      return fill(
+        () => reader.findManagedPolicy(arn),
+        (document) => document !== undefined && managed.set(arn, document),
+      );
+    },
+
+    findIdentityId: (arn) => reader.findIdentityId(arn),
+    accountExists: (account) => reader.accountExists(account),
     listKeyIds: (scope, after, limit) => reader.listKeyIds(scope, after, limit),
     listAliases: (scope, keyId, after, limit) => reader.listAliases(scope, keyId, after, limit),
     listTags: (scope, keyId, after, limit) => reader.listTags(scope, keyId, after, limit),
@@ -150,6 +177,11 @@ export function cachedRepository(reader: KeyRepository & IdentityRepository): Ca
       for (const accessKeyId of invalidation.credentials) {
         credentials.delete(accessKeyId);
         noCredentials.delete(accessKeyId);
+      }
+      // What an identity may do hangs together in ways that nobody wants to trace: groups, versions, attachments.
+      if (invalidation.accounts.length > 0) {
+        identities.clear();
+        managed.clear();
       }
     },
 

@@ -1,9 +1,11 @@
 import type { Kysely } from 'kysely';
 import type { Scope } from '../arn.ts';
 import type { AccessKey } from '../identity/credential.ts';
-import type { Alias, Key, KeyState, Tag } from '../keys/key.ts';
+import type { Identity } from '../identity/principal.ts';
+import type { Alias, Key, KeyState } from '../keys/key.ts';
 import type { Page } from '../keys/repository.ts';
-import { selectAccessKeys, selectKeys, toAccessKey, toAlias, toKeys } from './rows.ts';
+import type { Tag } from '../tag.ts';
+import { selectAccessKeys, selectKeys, toAccessKey, toAlias, toKeys, withNames } from './rows.ts';
 import type { Schema } from './schema.ts';
 import type { StoreReader } from './store.ts';
 
@@ -28,7 +30,8 @@ export function storeReader(db: Kysely<Schema>): StoreReader {
         .where('keys.state', 'not in', hidden)
         .orderBy('materials.generation')
         .execute();
-      return toKeys(rows)[0];
+      const [key] = toKeys(rows);
+      return key && withNames(db, key);
     },
 
     async findAlias(scope: Scope, aliasName: string): Promise<Alias | undefined> {
@@ -101,6 +104,47 @@ export function storeReader(db: Kysely<Schema>): StoreReader {
     async findAccessKey(accessKeyId: string): Promise<AccessKey | undefined> {
       const row = await selectAccessKeys(db).where('access_key_id', '=', accessKeyId).executeTakeFirst();
       return row && toAccessKey(row);
+    },
+
+    async findIdentity(id: string): Promise<Identity | undefined> {
+      const row = await db
+        .selectFrom('principals')
+        .select(['principal_id', 'account', 'arn', 'name'])
+        .where('principal_id', '=', id)
+        .where('type', '=', 'IAMUser')
+        .executeTakeFirst();
+      return (
+        row && {
+          type: 'User',
+          id,
+          account: row.account,
+          arn: row.arn,
+          name: row.name ?? '',
+          tags: [],
+          policies: [],
+          boundary: undefined,
+        }
+      );
+    },
+
+    async findIdentityId(arn: string): Promise<string | undefined> {
+      const row = await db
+        .selectFrom('principals')
+        .select('principal_id')
+        .where('arn', '=', arn)
+        .executeTakeFirst();
+      return row?.principal_id;
+    },
+
+    findManagedPolicy: async () => undefined,
+
+    async accountExists(account: string): Promise<boolean> {
+      const row = await db
+        .selectFrom('accounts')
+        .select('account')
+        .where('account', '=', account)
+        .executeTakeFirst();
+      return row !== undefined;
     },
 
     async changeSequence(): Promise<number> {

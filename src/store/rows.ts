@@ -1,5 +1,6 @@
 import type { Kysely } from 'kysely';
-import type { AccessKey, Principal } from '../identity/credential.ts';
+import type { AccessKey } from '../identity/credential.ts';
+import type { Principal } from '../identity/principal.ts';
 import type { Alias, Key, Material } from '../keys/key.ts';
 import { StoreError } from './error.ts';
 import type { Schema } from './schema.ts';
@@ -29,6 +30,7 @@ export function selectKeys(db: Kysely<Schema>) {
       'keys.created_at',
       'keys.deletion_date',
       'keys.current_material_id',
+      'keys.policy',
       'materials.material_id',
       'materials.key_material_id',
       'materials.created_at as material_created_at',
@@ -37,7 +39,10 @@ export function selectKeys(db: Kysely<Schema>) {
 
 type KeyRow = Awaited<ReturnType<ReturnType<typeof selectKeys>['execute']>>[number];
 
-function toKey(row: KeyRow, materials: readonly Material[]): Key {
+/** A key as its own rows tell it. */
+type BareKey = Omit<Key, 'tags' | 'aliases'>;
+
+function toKey(row: KeyRow, materials: readonly Material[]): BareKey {
   const currentMaterialId = row.current_material_id;
   if (currentMaterialId === null || !materials.some((one) => one.materialId === currentMaterialId)) {
     throw new StoreError('corrupt', `key \`${row.key_id}\` has no current material in the store`);
@@ -55,12 +60,13 @@ function toKey(row: KeyRow, materials: readonly Material[]): Key {
     ...(row.deletion_date !== null && { deletionDate: row.deletion_date }),
     currentMaterialId,
     materials,
+    policy: row.policy ?? undefined,
   };
 }
 
 /** @param rows of `selectKeys`, those of a key together, its oldest material first */
-export function toKeys(rows: readonly KeyRow[]): Key[] {
-  const keys: Key[] = [];
+export function toKeys(rows: readonly KeyRow[]): BareKey[] {
+  const keys: BareKey[] = [];
   let materials: Material[] = [];
   for (const [index, row] of rows.entries()) {
     if (row.material_id !== null && row.key_material_id !== null && row.material_created_at !== null) {
@@ -76,6 +82,28 @@ export function toKeys(rows: readonly KeyRow[]): Key[] {
     materials = [];
   }
   return keys;
+}
+
+/** The key with its tags and aliases, which conditions of policies ask for. */
+export async function withNames(db: Kysely<Schema>, key: BareKey): Promise<Key> {
+  const { region, account, keyId } = key;
+  const tags = await db
+    .selectFrom('tags')
+    .select(['tag_key as key', 'tag_value as value'])
+    .where('region', '=', region)
+    .where('account', '=', account)
+    .where('key_id', '=', keyId)
+    .orderBy('tag_key')
+    .execute();
+  const aliases = await db
+    .selectFrom('aliases')
+    .select('alias_name')
+    .where('region', '=', region)
+    .where('account', '=', account)
+    .where('target_key_id', '=', keyId)
+    .orderBy('alias_name')
+    .execute();
+  return { ...key, tags, aliases: aliases.map((alias) => alias.alias_name) };
 }
 
 export function toAlias(row: {

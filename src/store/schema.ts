@@ -60,6 +60,8 @@ interface KeysTable {
   deletion_date: number | null;
   /** Null is for keys that wait for their import. */
   current_material_id: string | null;
+  /** Null is for the default policy. */
+  policy: string | null;
 }
 
 interface MaterialsTable {

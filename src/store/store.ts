@@ -1,8 +1,13 @@
 import type { Scope } from '../arn.ts';
 import type { AuditRecord } from '../audit/record.ts';
-import type { AccessKey, IdentityRepository, Principal } from '../identity/credential.ts';
+import type { AccessKey } from '../identity/credential.ts';
+import type { Principal } from '../identity/principal.ts';
+import type { IdentityRepository } from '../identity/repository.ts';
 import type { Key, KeyState } from '../keys/key.ts';
-import type { Change, ChangeOutcome, Invalidation, KeyRepository } from '../keys/repository.ts';
+import type { ChangeOutcome, Invalidation, KeyChange, KeyRepository } from '../keys/repository.ts';
+
+/** All that a store changes. */
+export type Change = KeyChange;
 
 export interface Account {
   /** Twelve digits. */

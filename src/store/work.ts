@@ -1,6 +1,6 @@
 import type { Kysely } from 'kysely';
 import type { Key } from '../keys/key.ts';
-import { selectKeys, toKeys } from './rows.ts';
+import { selectKeys, toKeys, withNames } from './rows.ts';
 import type { Schema } from './schema.ts';
 import type { StoredMaterial } from './store.ts';
 
@@ -19,19 +19,18 @@ export async function dueForDeletion(db: Kysely<Schema>, now: number): Promise<r
     .orderBy('keys.key_id')
     .orderBy('materials.generation')
     .execute();
-  return toKeys(rows);
+  return Promise.all(toKeys(rows).map((key) => withNames(db, key)));
 }
 
 export async function unfinishedCreations(db: Kysely<Schema>): Promise<readonly Key[]> {
-  return toKeys(
-    await selectKeys(db)
-      .where('keys.state', 'in', ['Creating', 'Abandoning'])
-      .orderBy('keys.region')
-      .orderBy('keys.account')
-      .orderBy('keys.key_id')
-      .orderBy('materials.generation')
-      .execute(),
-  );
+  const rows = await selectKeys(db)
+    .where('keys.state', 'in', ['Creating', 'Abandoning'])
+    .orderBy('keys.region')
+    .orderBy('keys.account')
+    .orderBy('keys.key_id')
+    .orderBy('materials.generation')
+    .execute();
+  return Promise.all(toKeys(rows).map((key) => withNames(db, key)));
 }
 
 export async function* allMaterials(db: Kysely<Schema>): AsyncGenerator<readonly StoredMaterial[]> {

@@ -1,12 +1,13 @@
 import type { Kysely, Transaction } from 'kysely';
 import type { AuditRecord } from '../audit/record.ts';
 import type { Clock } from '../clock.ts';
-import type { AccessKey, Principal } from '../identity/credential.ts';
-import type { Change, Invalidation } from '../keys/repository.ts';
+import type { AccessKey } from '../identity/credential.ts';
+import type { Principal } from '../identity/principal.ts';
+import type { Invalidation } from '../keys/repository.ts';
 import { make } from './changes/make.ts';
 import { selectAccessKeys, toAccessKey, toPrincipal } from './rows.ts';
 import type { Schema } from './schema.ts';
-import type { Account, Applied, PendingRecord, StoreWriter } from './store.ts';
+import type { Account, Applied, Change, PendingRecord, StoreWriter } from './store.ts';
 import { allMaterials, dueForDeletion, unfinishedCreations } from './work.ts';
 
 async function nextSequence(trx: Transaction<Schema>): Promise<number> {
@@ -62,6 +63,7 @@ export async function storeWriter(
             keys: made.keys.map((keyId) => scope + keyId),
             aliases: made.aliases.map((aliasName) => scope + aliasName),
             credentials: [],
+            accounts: [],
           },
         };
       });
@@ -124,7 +126,7 @@ export async function storeWriter(
         .values({
           principal_id: principal.principalId,
           account: principal.account,
-          type: principal.type,
+          type: principal.type === 'Root' ? 'Root' : 'IAMUser',
           name: principal.userName ?? null,
           arn: principal.arn,
           created_at: clock.now(),
@@ -144,7 +146,13 @@ export async function storeWriter(
             created_at: clock.now(),
           })
           .execute();
-        return { sequence: await nextSequence(trx), keys: [], aliases: [], credentials: [accessKeyId] };
+        return {
+          sequence: await nextSequence(trx),
+          keys: [],
+          aliases: [],
+          credentials: [accessKeyId],
+          accounts: [],
+        };
       });
     },
 

@@ -1,5 +1,6 @@
 import { randomUUID } from 'node:crypto';
 import type { IncomingMessage, ServerResponse } from 'node:http';
+import { TLSSocket } from 'node:tls';
 import type { Logger } from 'pino';
 import type { Clock } from '../clock.ts';
 import { KmsError } from '../errors.ts';
@@ -43,6 +44,8 @@ export function callHandler(
       requestId: randomUUID(),
       sourceIp: peer(request.socket.remoteAddress),
       userAgent: headers.get('user-agent') ?? '',
+      secure: request.socket instanceof TLSSocket,
+      service: 'kms',
     };
     const operation = readTarget(headers);
     let began: number | undefined;

@@ -1,5 +1,6 @@
 import type { KmsError } from '../errors.ts';
-import type { Principal } from '../identity/credential.ts';
+import type { Principal } from '../identity/principal.ts';
+import type { ServiceName } from '../service.ts';
 
 /** Where a request came from, known from its first byte on. */
 export interface Origin {
@@ -9,11 +10,15 @@ export interface Origin {
   readonly sourceIp: string;
   /** As sent, empty where there was none: not covered by the signature. */
   readonly userAgent: string;
+  /** Whether it came over TLS. */
+  readonly secure: boolean;
+  /** Whose operation it asks for; what names none is taken for KMS's. */
+  readonly service: ServiceName;
 }
 
 /** An authenticated request with a well-formed body. */
 export interface Call extends Origin {
-  /** What stands behind `TrentService.` in the target: any text. */
+  /** What the target or `Action` names: any text. */
   readonly operation: string;
   readonly input: Record<string, unknown>;
   readonly principal: Principal;

@@ -1,7 +1,7 @@
 /** Signs requests with the SDK's own signer, so that what verifies isn't tested by what it was made with. */
 import { createHash, createHmac, type Hash, type Hmac } from 'node:crypto';
 import { SignatureV4 } from '@smithy/signature-v4';
-import type { Principal } from '../../src/identity/credential.ts';
+import type { Principal } from '../../src/identity/principal.ts';
 
 export const credential = {
   accessKeyId: 'AKIAIOSFODNN7EXAMPLE',

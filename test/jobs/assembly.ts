@@ -7,7 +7,7 @@ import { claimToken } from '../../src/app/ownership.ts';
 import { containsEvents, readStream } from '../../src/audit/read.ts';
 import type { AuditRecord } from '../../src/audit/record.ts';
 import { openTrail } from '../../src/audit/writer.ts';
-import type { Principal } from '../../src/identity/credential.ts';
+import type { Principal } from '../../src/identity/principal.ts';
 import type { Hsm } from '../../src/keys/hsm.ts';
 import type { ChangeWriter } from '../../src/keys/repository.ts';
 import { createPipeline } from '../../src/operations/pipeline.ts';
@@ -53,6 +53,7 @@ export async function assemble() {
   const alarms: string[] = [];
   const pipeline = createPipeline({
     keys: reader,
+    identities: reader,
     hsm,
     changes,
     clock,
@@ -85,6 +86,8 @@ export async function assemble() {
         region: 'us-east-1',
         sourceIp: '127.0.0.1',
         userAgent: 'test',
+        service: 'kms',
+        secure: false,
         requestId: crypto.randomUUID(),
       })) as T;
     },

@@ -199,8 +199,10 @@ describe('the deletion of a key, on a real token and store', () => {
                 createdAt: now,
               },
             ],
+            policy: undefined,
+            tags: [],
+            aliases: [],
           },
-          tags: [],
         },
         undefined,
       );

@@ -161,7 +161,7 @@ describe('the cached repository', () => {
     await cache.findAlias(scope, 'alias/a');
     await cache.findAccessKey('AKIANEW');
     const invalidations = [
-      await apply(writer, { ...scope, type: 'key-creating', key, tags: [] }),
+      await apply(writer, { ...scope, type: 'key-creating', key }),
       await apply(writer, { ...scope, type: 'key-created', keyId: key.keyId }),
       await apply(writer, {
         ...scope,
@@ -219,7 +219,7 @@ describe('the cached repository', () => {
 
   it('forgets everything where it has missed a change', async () => {
     const { keyId } = await addKey(writer);
-    const nothing = { keys: [], aliases: [], credentials: [] };
+    const nothing = { keys: [], aliases: [], credentials: [], accounts: [] };
     cache.invalidate({ sequence: 7, ...nothing });
     await cache.findKey(scope, keyId);
     cache.invalidate({ sequence: 8, ...nothing });

@@ -1,7 +1,7 @@
 import { hash, timingSafeEqual } from 'node:crypto';
 import type { Clock } from '../../clock.ts';
 import { KmsError } from '../../errors.ts';
-import type { Principal } from '../credential.ts';
+import type { Principal } from '../principal.ts';
 import { canonicalPath, canonicalValue } from './canonical.ts';
 import { type Claim, readClaim } from './claim.ts';
 import type { RequestHeaders } from './headers.ts';

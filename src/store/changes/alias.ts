@@ -27,7 +27,7 @@ export async function createAlias(trx: Trx, change: ChangeOf<'alias-created'>): 
       updated_at: alias.updatedAt,
     })
     .execute();
-  return done([], [alias.aliasName]);
+  return done([alias.targetKeyId], [alias.aliasName]);
 }
 
 export async function updateAlias(trx: Trx, change: ChangeOf<'alias-updated'>): Promise<Made> {
@@ -41,7 +41,7 @@ export async function updateAlias(trx: Trx, change: ChangeOf<'alias-updated'>): 
     .where('alias_name', '=', aliasName)
     .where('target_key_id', '=', fromKeyId)
     .executeTakeFirstOrThrow();
-  return numUpdatedRows === 1n ? done([], [aliasName]) : conflict;
+  return numUpdatedRows === 1n ? done([fromKeyId, targetKeyId], [aliasName]) : conflict;
 }
 
 export async function deleteAlias(trx: Trx, change: ChangeOf<'alias-deleted'>): Promise<Made> {
@@ -52,5 +52,5 @@ export async function deleteAlias(trx: Trx, change: ChangeOf<'alias-deleted'>): 
     .where('alias_name', '=', change.aliasName)
     .where('target_key_id', '=', change.fromKeyId)
     .executeTakeFirstOrThrow();
-  return numDeletedRows === 1n ? done([], [change.aliasName]) : conflict;
+  return numDeletedRows === 1n ? done([change.fromKeyId], [change.aliasName]) : conflict;
 }

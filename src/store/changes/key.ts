@@ -21,7 +21,7 @@ export async function isIn(
 }
 
 export async function beginKey(trx: Trx, change: ChangeOf<'key-creating'>): Promise<Made> {
-  const { region, account, key, tags } = change;
+  const { region, account, key } = change;
   if (key.region !== region || key.account !== account || key.state !== 'Creating') {
     throw new StoreError(
       'constraint',
@@ -52,6 +52,7 @@ export async function beginKey(trx: Trx, change: ChangeOf<'key-creating'>): Prom
       created_at: key.createdAt,
       deletion_date: null,
       current_material_id: key.currentMaterialId,
+      policy: key.policy ?? null,
     })
     .execute();
   for (const [generation, material] of key.materials.entries()) {
@@ -68,7 +69,7 @@ export async function beginKey(trx: Trx, change: ChangeOf<'key-creating'>): Prom
       })
       .execute();
   }
-  for (const tag of tags) {
+  for (const tag of key.tags) {
     await trx
       .insertInto('tags')
       .values({ region, account, key_id: key.keyId, tag_key: tag.key, tag_value: tag.value })
@@ -82,7 +83,7 @@ async function update(
   trx: Trx,
   change: Scope & { readonly keyId: string },
   from: readonly KeyState[],
-  values: { state?: KeyState; deletion_date?: number | null; description?: string },
+  values: { state?: KeyState; deletion_date?: number | null; description?: string; policy?: string },
   due?: number,
 ): Promise<Made> {
   if (from.length === 0) return conflict;
@@ -116,6 +117,10 @@ export async function setState(trx: Trx, change: ChangeOf<'key-state'>): Promise
 
 export function setDescription(trx: Trx, change: ChangeOf<'key-description'>): Promise<Made> {
   return update(trx, change, change.from, { description: change.description });
+}
+
+export function setPolicy(trx: Trx, change: ChangeOf<'key-policy'>): Promise<Made> {
+  return update(trx, change, change.from, { policy: change.policy });
 }
 
 async function remove(trx: Trx, change: Scope & { readonly keyId: string }, state: KeyState): Promise<Made> {

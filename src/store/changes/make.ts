@@ -1,8 +1,18 @@
 import type { Transaction } from 'kysely';
-import type { Change, ChangeOutcome } from '../../keys/repository.ts';
+import type { ChangeOutcome } from '../../keys/repository.ts';
 import type { Schema } from '../schema.ts';
+import type { Change } from '../store.ts';
 import { createAlias, deleteAlias, updateAlias } from './alias.ts';
-import { beginKey, destroyKey, finishKey, giveUpKey, setDescription, setState, takeBackKey } from './key.ts';
+import {
+  beginKey,
+  destroyKey,
+  finishKey,
+  giveUpKey,
+  setDescription,
+  setPolicy,
+  setState,
+  takeBackKey,
+} from './key.ts';
 import { putTags, removeTags } from './tag.ts';
 
 export type Trx = Transaction<Schema>;
@@ -38,6 +48,8 @@ export function make(trx: Trx, change: Change): Promise<Made> {
       return destroyKey(trx, change);
     case 'key-description':
       return setDescription(trx, change);
+    case 'key-policy':
+      return setPolicy(trx, change);
     case 'alias-created':
       return createAlias(trx, change);
     case 'alias-updated':

@@ -3,9 +3,9 @@ import { expect } from 'chai';
 import type { Scope } from '../../../src/arn.ts';
 import type { AuditRecord } from '../../../src/audit/record.ts';
 import type { Clock } from '../../../src/clock.ts';
-import type { Alias, Key, Tag } from '../../../src/keys/key.ts';
-import type { Change } from '../../../src/keys/repository.ts';
-import type { Applied, StoreReader, StoreWriter } from '../../../src/store/store.ts';
+import type { Alias, Key } from '../../../src/keys/key.ts';
+import type { Applied, Change, StoreReader, StoreWriter } from '../../../src/store/store.ts';
+import type { Tag } from '../../../src/tag.ts';
 
 /** Where one store is. Every database that can hold a store has a way to make these. */
 export interface Place {
@@ -53,6 +53,9 @@ export function newKey(over: Partial<Key> = {}): Key {
     createdAt: 1_700_000_000_001,
     currentMaterialId: materialId,
     materials: [{ materialId, keyMaterialId: randomBytes(32).toString('hex'), createdAt: 1_700_000_000_002 }],
+    policy: undefined,
+    tags: [],
+    aliases: [],
     ...over,
   };
 }
@@ -114,10 +117,10 @@ export async function addKey(
   tags: readonly Tag[] = [],
 ): Promise<Key> {
   const { state = 'Enabled', deletionDate = 1_700_000_600_000 } = over;
-  const key = newKey({ ...over, state: 'Creating' });
+  const key = newKey({ tags, ...over, state: 'Creating' });
   const where = { region: key.region, account: key.account };
   const { keyId } = key;
-  await apply(writer, { ...where, type: 'key-creating', key, tags });
+  await apply(writer, { ...where, type: 'key-creating', key });
   if (state === 'Creating') return key;
   if (state === 'Abandoning') {
     await apply(writer, { ...where, type: 'key-abandoning', keyId });

@@ -1,6 +1,6 @@
 import { expect } from 'chai';
 import type { KeyState } from '../../../src/keys/key.ts';
-import type { Change } from '../../../src/keys/repository.ts';
+import type { Change } from '../../../src/store/store.ts';
 import {
   addKey,
   all,
@@ -32,18 +32,14 @@ export function keysContract(make: MakePlace): void {
 
   it('shows a key to nobody while it is being created, and whole afterwards', async () => {
     const { writer, reader } = store;
-    const key = newKey();
-    const begun = await apply(writer, {
-      ...scope,
-      type: 'key-creating',
-      key,
-      tags: [{ key: 'team', value: 'blue' }],
-    });
+    const key = newKey({ tags: [{ key: 'team', value: 'blue' }] });
+    const begun = await apply(writer, { ...scope, type: 'key-creating', key });
     expect(begun.invalidation).to.deep.equal({
       sequence: 1,
       keys: names(key.keyId),
       aliases: [],
       credentials: [],
+      accounts: [],
     });
     expect(await reader.findKey(scope, key.keyId)).to.equal(undefined);
     expect((await reader.listKeyIds(scope, undefined, 10)).items).to.deep.equal([]);
@@ -67,14 +63,13 @@ export function keysContract(make: MakePlace): void {
 
   it('finds a conflict in an id that is taken in its region', async () => {
     const key = await addKey(store.writer);
-    await conflicts({ ...scope, type: 'key-creating', key: newKey({ keyId: key.keyId }), tags: [] });
+    await conflicts({ ...scope, type: 'key-creating', key: newKey({ keyId: key.keyId }) });
     await store.writer.createAccount('444455556666', 'other');
     const other = { ...scope, account: '444455556666' };
     await conflicts({
       ...other,
       type: 'key-creating',
       key: newKey({ ...other, keyId: key.keyId }),
-      tags: [],
     });
     const elsewhere = { ...scope, region: 'eu-west-1' };
     await addKey(store.writer, { ...elsewhere, keyId: key.keyId });
@@ -90,22 +85,17 @@ export function keysContract(make: MakePlace): void {
       newKey({ currentMaterialId: '0'.repeat(32) }),
     ];
     for (const key of wrong) {
-      const refused = await rejection(
-        writer.apply({ ...scope, type: 'key-creating', key, tags: [] }, undefined),
-      );
+      const refused = await rejection(writer.apply({ ...scope, type: 'key-creating', key }, undefined));
       expect(refused.kind).to.equal('constraint');
     }
     const nobody = { ...scope, account: '999988887777' };
-    const orphan = writer.apply(
-      { ...nobody, type: 'key-creating', key: newKey(nobody), tags: [] },
-      undefined,
-    );
+    const orphan = writer.apply({ ...nobody, type: 'key-creating', key: newKey(nobody) }, undefined);
     expect((await rejection(orphan)).kind).to.equal('constraint');
     const tags = [
       { key: 'same', value: '1' },
       { key: 'same', value: '2' },
     ];
-    const twice = writer.apply({ ...scope, type: 'key-creating', key: newKey(), tags }, undefined);
+    const twice = writer.apply({ ...scope, type: 'key-creating', key: newKey({ tags }) }, undefined);
     expect((await rejection(twice)).kind).to.equal('constraint');
     expect(await writer.count()).to.deep.equal({ accounts: 1, keys: 0 });
     expect(await writer.changeSequence()).to.equal(0);

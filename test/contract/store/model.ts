@@ -1,7 +1,7 @@
 import { expect } from 'chai';
 import fc from 'fast-check';
 import type { KeyState } from '../../../src/keys/key.ts';
-import type { Change, ChangeOutcome } from '../../../src/keys/repository.ts';
+import type { KeyChange as Change, ChangeOutcome } from '../../../src/keys/repository.ts';
 import { all, close, type MakePlace, newAlias, newKey, open, scope } from './fixture.ts';
 
 const keyIds = ['key-a', 'key-b', 'key-c'] as const;
@@ -11,7 +11,10 @@ const tagLimit = 2;
 
 /** What a store is, said in the simplest way. */
 interface Model {
-  readonly keys: Map<string, { state: KeyState; description: string; tags: Map<string, string> }>;
+  readonly keys: Map<
+    string,
+    { state: KeyState; description: string; policy?: string; tags: Map<string, string> }
+  >;
   readonly aliases: Map<string, string>;
 }
 
@@ -36,10 +39,12 @@ function expected(model: Model, change: Change): ChangeOutcome['type'] {
     }
     case 'key-created':
     case 'key-state':
+    case 'key-policy':
     case 'key-description': {
       const key = inState(change.keyId, change.type === 'key-created' ? ['Creating'] : change.from);
       if (key === undefined) return 'conflict';
       if (change.type === 'key-description') key.description = change.description;
+      else if (change.type === 'key-policy') key.policy = change.policy;
       else key.state = change.type === 'key-created' ? 'Enabled' : change.to;
       return 'done';
     }
@@ -96,9 +101,7 @@ const tags = fc.uniqueArray(fc.record({ key: fc.constantFrom(...tagKeys), value:
 const change: fc.Arbitrary<Change> = fc.oneof(
   {
     weight: 3,
-    arbitrary: keyId.map(
-      (keyId): Change => ({ ...scope, type: 'key-creating', key: newKey({ keyId }), tags: [] }),
-    ),
+    arbitrary: keyId.map((keyId): Change => ({ ...scope, type: 'key-creating', key: newKey({ keyId }) })),
   },
   { weight: 3, arbitrary: keyId.map((keyId): Change => ({ ...scope, type: 'key-created', keyId })) },
   keyId.map((keyId): Change => ({ ...scope, type: 'key-abandoning', keyId })),

@@ -1,5 +1,5 @@
 import { expect } from 'chai';
-import type { Change } from '../../../src/keys/repository.ts';
+import type { Change } from '../../../src/store/store.ts';
 import {
   addKey,
   all,

@@ -1,6 +1,6 @@
 import { randomBytes } from 'node:crypto';
 import { expect } from 'chai';
-import type { Principal } from '../../../src/identity/credential.ts';
+import type { Principal } from '../../../src/identity/principal.ts';
 import {
   addKey,
   apply,
@@ -81,7 +81,7 @@ export function outboxContract(make: MakePlace): void {
     const { writer, reader } = store;
     const changes = Array.from({ length: 40 }, async () => {
       const key = newKey();
-      const { invalidation } = await apply(writer, { ...scope, type: 'key-creating', key, tags: [] });
+      const { invalidation } = await apply(writer, { ...scope, type: 'key-creating', key });
       await apply(writer, { ...scope, type: 'key-created', keyId: key.keyId });
       expect(await reader.findKey(scope, key.keyId)).to.include({ state: 'Enabled' });
       return invalidation?.sequence ?? 0;
@@ -95,7 +95,7 @@ export function outboxContract(make: MakePlace): void {
   it('has finished what was under way when it has closed, and is as it was when opened again', async () => {
     const { writer, place, reader } = store;
     const key = newKey();
-    const begun = writer.apply({ ...scope, type: 'key-creating', key, tags: [] }, newRecord('CreateKey'));
+    const begun = writer.apply({ ...scope, type: 'key-creating', key }, newRecord('CreateKey'));
     await writer.close();
     expect((await begun).outcome.type).to.equal('done');
     const again = await place.openWriter(clock);

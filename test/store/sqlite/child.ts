@@ -12,7 +12,7 @@ async function fill(): Promise<never> {
   for (;;) {
     const key = newKey();
     const { keyId } = key;
-    await writer.apply({ ...scope, type: 'key-creating', key, tags: [] }, undefined);
+    await writer.apply({ ...scope, type: 'key-creating', key }, undefined);
     await writer.apply(
       { ...scope, type: 'key-created', keyId },
       { ...newRecord('CreateKey'), requestID: keyId },
