@@ -91,7 +91,8 @@ function compiledIdentity(identity: Identity): CompiledIdentity {
   const { policies, boundary } = identity;
   const compiled = {
     identity: policies.map(({ type, id, document }) => compile(document, 'identity', { type, id })),
-    boundary: boundary && compile(boundary.document, 'boundary', { type: 'permissions boundary', id: boundary.id }),
+    boundary:
+      boundary && compile(boundary.document, 'boundary', { type: 'permissions boundary', id: boundary.id }),
   };
   ofIdentity.set(identity, compiled);
   return compiled;
@@ -132,15 +133,15 @@ function sessionOf(
     inline.push(compiled);
   }
   if (policyArns.length === 0) return inline;
-  return Promise.all(policyArns.map(async (arn) => ({ arn, document: await identities.findManagedPolicy(arn) }))).then(
-    (found) => [
-      ...inline,
-      // One that is gone allows nothing.
-      ...found.flatMap(({ arn, document }) =>
-        document === undefined ? [] : [compile(document, 'session', { type: 'session policy', id: arn })],
-      ),
-    ],
-  );
+  return Promise.all(
+    policyArns.map(async (arn) => ({ arn, document: await identities.findManagedPolicy(arn) })),
+  ).then((found) => [
+    ...inline,
+    // One that is gone allows nothing.
+    ...found.flatMap(({ arn, document }) =>
+      document === undefined ? [] : [compile(document, 'session', { type: 'session policy', id: arn })],
+    ),
+  ]);
 }
 
 function compile(

@@ -1,5 +1,6 @@
 import { keyArn } from '../arn.ts';
 import type { Clock } from '../clock.ts';
+import { KmsError } from '../errors.ts';
 import type { Tag } from '../tag.ts';
 import type { Caller, Subject } from './operation.ts';
 
@@ -134,14 +135,23 @@ function kmsValue(name: string, caller: Caller, subject: Extract<Subject, { type
 
 const contextPrefix = 'kms:encryptioncontext:';
 
-/** The name of a condition key has no case and a context's has: where two differ in it alone, both count. */
+/**
+ * The name of a condition key has no case and a context's has.
+ *
+ * INVARIANT: where two differ in it alone, no value is chosen: a Deny could be passed by, an Allow be met.
+ */
 function contextValue(context: Readonly<Record<string, string>> | undefined, lowerCaseName: string): Value {
   if (context === undefined) return undefined;
-  let found: string | string[] | undefined;
+  let found: string | undefined;
   for (const name in context) {
     if (name.toLowerCase() !== lowerCaseName) continue;
-    const value = context[name] ?? '';
-    found = found === undefined ? value : [...(typeof found === 'string' ? [found] : found), value];
+    if (found !== undefined) {
+      throw new KmsError(
+        'ValidationException',
+        `The encryption context names '${lowerCaseName}' more than once, in different case, and a policy asks for it.`,
+      );
+    }
+    found = context[name];
   }
   return found;
 }

@@ -4,7 +4,13 @@ import type { Key } from '../keys/key.ts';
 import { compilePolicy } from '../policy/compile.ts';
 import { defaultKeyPolicy } from '../policy/default-key.ts';
 import { PolicyError } from '../policy/error.ts';
-import { namedPrincipals, type PolicyKind, parsePolicy, renderPolicy, replacePrincipals } from '../policy/parse.ts';
+import {
+  namedPrincipals,
+  type PolicyKind,
+  parsePolicy,
+  renderPolicy,
+  replacePrincipals,
+} from '../policy/parse.ts';
 import { decideFor } from './authorize.ts';
 import type { Caller, Services } from './operation.ts';
 
@@ -28,7 +34,10 @@ export async function storedPolicy(
 ): Promise<string> {
   const size = Buffer.byteLength(text);
   if (size > policyLimit) {
-    throw new KmsError('LimitExceededException', `The policy has ${size} bytes: at most ${policyLimit} are allowed.`);
+    throw new KmsError(
+      'LimitExceededException',
+      `The policy has ${size} bytes: at most ${policyLimit} are allowed.`,
+    );
   }
   try {
     const document = parsePolicy(text, kind);
