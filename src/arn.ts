@@ -30,3 +30,35 @@ export function parseKmsArn(arn: string): KmsResource | undefined {
     ? { region, account, type: 'alias', aliasName: resource }
     : { region, account, type: 'key', keyId };
 }
+
+export type IamResourceType = 'user' | 'group' | 'role' | 'policy';
+
+/** `arn:aws:iam::<account>:<type><path><name>`, where the path begins and ends with a slash. */
+export function iamArn(account: string, type: IamResourceType, path: string, name: string): string {
+  return `arn:aws:iam::${account}:${type}${path}${name}`;
+}
+
+/** `arn:aws:iam::<account>:root`. */
+export function rootArn(account: string): string {
+  return `arn:aws:iam::${account}:root`;
+}
+
+/** `arn:aws:sts::<account>:assumed-role/<role>/<session>`. */
+export function assumedRoleArn(account: string, roleName: string, session: string): string {
+  return `arn:aws:sts::${account}:assumed-role/${roleName}/${session}`;
+}
+
+export interface AssumedRole {
+  readonly account: string;
+  readonly roleName: string;
+  readonly session: string;
+}
+
+const assumedRole = /^arn:aws:sts::(\d{12}):assumed-role\/([\w+=,.@-]+)\/([\w+=,.@-]+)$/;
+
+/** Takes the ARN of a role's session apart, which has no path; `undefined` where it is none. */
+export function parseAssumedRoleArn(arn: string): AssumedRole | undefined {
+  const [, account, roleName, session] = assumedRole.exec(arn) ?? [];
+  if (account === undefined || roleName === undefined || session === undefined) return undefined;
+  return { account, roleName, session };
+}
