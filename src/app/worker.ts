@@ -3,9 +3,13 @@ import { systemClock } from '../clock.ts';
 import type { Config } from '../config.ts';
 import type { KmsError } from '../errors.ts';
 import { sealingAad } from '../identity/credential.ts';
+import { sessionKeys } from '../identity/session-keys.ts';
 import { signingKeys } from '../identity/signing-keys.ts';
+import { unknownToken } from '../identity/sigv4/claim.ts';
+import type { FindSigner } from '../identity/sigv4/verify.ts';
+import { HsmError } from '../keys/hsm.ts';
 import { createMetrics } from '../metrics/registry.ts';
-import { internalError } from '../operations/failure.ts';
+import { internalError, toKmsError } from '../operations/failure.ts';
 import { createPipeline } from '../operations/pipeline.ts';
 import { metricNames } from '../operations/table.ts';
 import { cachedRepository } from '../store/cache.ts';
@@ -40,6 +44,20 @@ export async function runWorker(config: Config, slot: string): Promise<void> {
         service,
       ),
   });
+  const sessions = sessionKeys({
+    identities: keys,
+    clock,
+    async derive(aad, sealedSecret, { date, region, service }) {
+      try {
+        return await hsm.deriveSigningKey(aad, sealedSecret, date, region, service);
+      } catch (cause) {
+        if (cause instanceof HsmError && cause.kind === 'invalid-ciphertext') throw unknownToken();
+        throw toKmsError(cause);
+      }
+    },
+  });
+  const signer: FindSigner = (credential) =>
+    (credential.sessionToken === undefined ? credentials : sessions).find(credential);
   const primary = new PrimaryLink({
     lease,
     metrics,
@@ -84,8 +102,7 @@ export async function runWorker(config: Config, slot: string): Promise<void> {
     clock,
     metrics,
     log,
-    signer: (credential) =>
-      lease.held ? credentials.find(credential) : fresh().then(() => credentials.find(credential)),
+    signer: (credential) => (lease.held ? signer(credential) : fresh().then(() => signer(credential))),
     dispatch: (call) => pipeline.dispatch(call),
     async refused(refusal, error: KmsError) {
       const unrecorded = refusal.principal === undefined ? await refusals.take(refusal.accessKeyId) : 0;
