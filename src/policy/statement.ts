@@ -241,6 +241,8 @@ function parseConditions(node: JsonNode | undefined, path: string): Condition[] 
 }
 
 function parseConditionValues(node: JsonNode, operator: string, path: string): Values {
+  if (node.type === 'array' && node.items.length === 0)
+    throw syntaxError('expected at least one value', path);
   const values = node.type === 'array' ? node.items.map((item) => scalar(item, path)) : scalar(node, path);
   const base = parseOperator(operator)?.base ?? '';
   for (const value of list(values)) {
