@@ -66,6 +66,15 @@ const schema = z.strictObject({
         .int()
         .min(4_096)
         .default(256 * 1024 * 1024),
+      /** Where signed checkpoints are kept out of reach of who can change the trail. */
+      anchor: z
+        .strictObject({
+          /** A file on another mount, whose folder must be there. */
+          file: path.optional(),
+          /** Each checkpoint is sent there by POST. */
+          webhook: z.url({ protocol: /^https$/, error: 'a webhook is an `https:` URL' }).optional(),
+        })
+        .prefault({}),
     })
     .prefault({}),
   token: tokenSchema,
@@ -118,7 +127,11 @@ export function readConfig(file: string): Config {
       }),
     },
     store: { file: from(store.file) },
-    trail: { ...trail, folder: from(trail.folder) },
+    trail: {
+      ...trail,
+      folder: from(trail.folder),
+      anchor: { ...trail.anchor, ...(trail.anchor.file && { file: from(trail.anchor.file) }) },
+    },
     token: {
       ...token,
       module: token.module.includes('/') ? from(token.module) : token.module,

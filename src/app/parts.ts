@@ -17,7 +17,7 @@ export function connectToken({ token }: Config, log: Logger): Hsm {
 
 /** Opens a process's stream of the trail. @throws TrailError */
 export function openStream(
-  { trail }: Pick<Config, 'trail'>,
+  { trail }: { readonly trail: Pick<Config['trail'], 'folder' | 'segmentBytes'> },
   slot: string,
   parts: {
     readonly hsm: Pick<Hsm, 'trailMac'>;
