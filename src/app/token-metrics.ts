@@ -25,6 +25,8 @@ export function observeToken(hsm: Hsm, metrics: Metrics): Hsm {
     ),
     random: timed((length) => hsm.random(length)),
     trailMac: timed((data) => hsm.trailMac(data)),
+    trailSign: (data) => hsm.trailSign(data),
+    trailPublicKey: () => hsm.trailPublicKey(),
     createAccessKeySecret: (aad) => hsm.createAccessKeySecret(aad),
     deriveSigningKey: (aad, sealed, date, region, service) =>
       hsm.deriveSigningKey(aad, sealed, date, region, service),

@@ -31,7 +31,6 @@ export async function runWorker(config: Config, slot: string): Promise<void> {
   const hsm = observeToken(connected, metrics);
   const credentials = signingKeys({
     identities: keys,
-    service: 'kms',
     derive: ({ accessKeyId, principal, sealedSecret }, date, region, service) =>
       hsm.deriveSigningKey(
         sealingAad(accessKeyId, principal.principalId),
@@ -85,10 +84,8 @@ export async function runWorker(config: Config, slot: string): Promise<void> {
     clock,
     metrics,
     log,
-    signer: (accessKeyId, date, region) =>
-      lease.held
-        ? credentials.find(accessKeyId, date, region)
-        : fresh().then(() => credentials.find(accessKeyId, date, region)),
+    signer: (credential) =>
+      lease.held ? credentials.find(credential) : fresh().then(() => credentials.find(credential)),
     dispatch: (call) => pipeline.dispatch(call),
     async refused(refusal, error: KmsError) {
       const unrecorded = refusal.principal === undefined ? await refusals.take(refusal.accessKeyId) : 0;

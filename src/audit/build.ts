@@ -1,6 +1,6 @@
 import { randomUUID } from 'node:crypto';
 import type { Clock } from '../clock.ts';
-import type { AuditRecord, UserIdentity } from './record.ts';
+import type { AuditRecord, EventSource, UserIdentity } from './record.ts';
 
 /**
  * UTF-16 units kept of a string.
@@ -25,13 +25,31 @@ export interface Caller {
   readonly principalId: string;
   readonly account: string;
   readonly userName: string | undefined;
+  /** Of temporary credentials. */
+  readonly session?: CallerSession | undefined;
+}
+
+export interface CallerSession {
+  /** When the credentials were issued, in milliseconds since the epoch. */
+  readonly issuedAt: number;
+  /** The role that was assumed; none for a session of a user or of the root. */
+  readonly role?:
+    | {
+        /** `AROA` and 16 more characters. */
+        readonly principalId: string;
+        /** The role's own, not the session's. */
+        readonly arn: string;
+        readonly account: string;
+        readonly roleName: string;
+      }
+    | undefined;
 }
 
 /** @param accessKeyId what the request named; bounded, since a refused request may have named anything */
 export function userIdentity(caller: Caller | undefined, accessKeyId: string | undefined): UserIdentity {
   const key = accessKeyId === undefined ? undefined : { accessKeyId: bound(accessKeyId, maximalName) };
   if (caller === undefined) return { type: 'Unknown', ...key };
-  const { type, principalId, arn, account, userName } = caller;
+  const { type, principalId, arn, account, userName, session } = caller;
   return {
     type,
     principalId: bound(principalId, maximalName),
@@ -39,10 +57,28 @@ export function userIdentity(caller: Caller | undefined, accessKeyId: string | u
     accountId: bound(account, maximalName),
     ...key,
     ...(userName !== undefined && { userName: bound(userName, maximalName) }),
+    ...(session !== undefined && { sessionContext: sessionContext(session) }),
+  };
+}
+
+function sessionContext({ role, issuedAt }: CallerSession): UserIdentity['sessionContext'] {
+  return {
+    ...(role !== undefined && {
+      sessionIssuer: {
+        type: 'Role',
+        principalId: bound(role.principalId, maximalName),
+        arn: bound(role.arn, maximalText),
+        accountId: bound(role.account, maximalName),
+        userName: bound(role.roleName, maximalName),
+      },
+    }),
+    attributes: { creationDate: formatSecond(issuedAt), mfaAuthenticated: 'false' },
   };
 }
 
 export interface ApiCall {
+  /** The service that was called; KMS where it is left out. */
+  readonly source?: EventSource;
   /** As `userIdentity` makes it. */
   readonly identity: UserIdentity;
   /** The operation's name; bounded, as all that follows. */
@@ -70,7 +106,7 @@ export function recordApiCall(clock: Clock, call: ApiCall): AuditRecord {
     eventVersion: '1.11',
     userIdentity: call.identity,
     eventTime: formatSecond(clock.now()),
-    eventSource: 'kms.amazonaws.com',
+    eventSource: call.source ?? 'kms.amazonaws.com',
     eventName: bound(call.operation, maximalName),
     awsRegion: bound(call.region, maximalName),
     sourceIPAddress: bound(call.sourceIp, maximalName),
@@ -97,6 +133,8 @@ export function recordApiCall(clock: Clock, call: ApiCall): AuditRecord {
 
 /** What Coffer does by itself, such as destroying a key whose waiting period has ended. */
 export interface ServiceEvent {
+  /** The service that does it; KMS where it is left out. */
+  readonly source?: EventSource;
   /** AWS's name of it: `DeleteKey`. */
   readonly name: string;
   readonly region: string;
@@ -118,7 +156,7 @@ export function recordServiceEvent(clock: Clock, event: ServiceEvent): AuditReco
       invokedBy: 'AWS Internal',
     },
     eventTime: formatSecond(clock.now()),
-    eventSource: 'kms.amazonaws.com',
+    eventSource: event.source ?? 'kms.amazonaws.com',
     eventName: bound(event.name, maximalName),
     awsRegion: bound(event.region, maximalName),
     sourceIPAddress: 'AWS Internal',
@@ -176,13 +214,13 @@ function boundResources(resources: AuditRecord['resources']): AuditRecord['resou
   if (resources.length <= maximalResources && resources.every(isShort)) return resources;
   return resources.slice(0, maximalResources).map(({ accountId, type, ARN }) => ({
     accountId: bound(accountId, maximalName),
-    type,
+    type: bound(type, maximalName),
     ARN: bound(ARN, maximalArn),
   }));
 }
 
-function isShort({ accountId, ARN }: AuditRecord['resources'][number]): boolean {
-  return accountId.length <= maximalName && ARN.length <= maximalArn;
+function isShort({ accountId, type, ARN }: AuditRecord['resources'][number]): boolean {
+  return accountId.length <= maximalName && type.length <= maximalName && ARN.length <= maximalArn;
 }
 
 /** Cuts a string to so many UTF-16 units, never through a pair of surrogates. */

@@ -1,10 +1,13 @@
+/** The services whose calls a trail records. */
+export type EventSource = `${'kms' | 'iam' | 'sts' | 'cloudtrail'}.amazonaws.com`;
+
 /** One CloudTrail-shaped record. See the CloudTrail user guide, "CloudTrail record contents". */
 export interface AuditRecord {
   readonly eventVersion: '1.11';
   readonly userIdentity: UserIdentity;
   /** ISO 8601, UTC, to the second: `2026-01-31T23:59:59Z`. */
   readonly eventTime: string;
-  readonly eventSource: 'kms.amazonaws.com';
+  readonly eventSource: EventSource;
   /** The operation's name. */
   readonly eventName: string;
   readonly awsRegion: string;
@@ -20,7 +23,7 @@ export interface AuditRecord {
   readonly readOnly: boolean;
   readonly resources: readonly {
     readonly accountId: string;
-    /** `AWS::KMS::Key`, `AWS::KMS::Alias`, `AWS::IAM::User`, … */
+    /** AWS's name of the type: `AWS::KMS::Key`, `AWS::IAM::Role`. */
     readonly type: string;
     readonly ARN: string;
   }[];
@@ -32,6 +35,7 @@ export interface AuditRecord {
   readonly errorMessage?: string;
 }
 
+/** See the CloudTrail user guide, "CloudTrail userIdentity element". */
 export interface UserIdentity {
   readonly type: 'Root' | 'IAMUser' | 'AssumedRole' | 'AWSService' | 'Unknown';
   readonly principalId?: string;
@@ -40,6 +44,22 @@ export interface UserIdentity {
   readonly accessKeyId?: string;
   readonly userName?: string;
   readonly invokedBy?: string;
+  /** Of temporary credentials. */
+  readonly sessionContext?: {
+    /** The role that was assumed; none where a user or the root asked for a session of their own. */
+    readonly sessionIssuer?: {
+      readonly type: 'Role';
+      readonly principalId: string;
+      readonly arn: string;
+      readonly accountId: string;
+      readonly userName: string;
+    };
+    readonly attributes: {
+      /** When the credentials were issued; as `eventTime`. */
+      readonly creationDate: string;
+      readonly mfaAuthenticated: 'false';
+    };
+  };
 }
 
 /** Where records go. */

@@ -9,12 +9,14 @@ import {
   type TokenIdentity,
   type TokenObject,
 } from '../keys/hsm.ts';
+import { curves, encodeEcdsa, encodeEcPublicKey } from './der.ts';
 import type { FrameWriter } from './frame.ts';
 import { Pool } from './pool.ts';
 import { Probes } from './probes.ts';
 import {
   operationCodes as codes,
   contextLimit,
+  isCheckpoint,
   isTrailMacInput,
   plaintextLimit,
   randomLimit,
@@ -163,6 +165,17 @@ class Client implements Hsm {
   trailMac(data: Buffer): Promise<Buffer> {
     if (!isTrailMacInput(data)) return refuse('data for a MAC but a group of a trail');
     return this.#send(codes.trailMac, data.length, (writer) => writer.bytes(data), readBytes);
+  }
+
+  async trailSign(data: Buffer): Promise<Buffer> {
+    if (!isCheckpoint(data)) return refuse('data to sign but a checkpoint of a trail');
+    return encodeEcdsa(
+      await this.#send(codes.trailSign, data.length, (writer) => writer.bytes(data), readBytes),
+    );
+  }
+
+  async trailPublicKey(): Promise<Buffer> {
+    return encodeEcPublicKey(curves.P256, await this.#send(codes.trailPublicKey, 0, writeNothing, readBytes));
   }
 
   createAccessKeySecret(aad: Buffer): Promise<{ secret: Buffer; sealed: Buffer }> {

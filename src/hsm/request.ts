@@ -1,5 +1,6 @@
 /** What a client may ask of a host: one code and one layout an operation. No request carries an IV to encrypt under. */
 import { headerBytes, ivBytes, tagBytes } from '../keys/ciphertext.ts';
+import { trailCheckpointDomain } from '../keys/hsm.ts';
 
 export const operationCodes = {
   generateKey: 1,
@@ -17,6 +18,8 @@ export const operationCodes = {
   identity: 13,
   claim: 14,
   listObjects: 15,
+  trailSign: 16,
+  trailPublicKey: 17,
 } as const;
 
 export type Operation = keyof typeof operationCodes;
@@ -54,7 +57,7 @@ export type Request =
       readonly context: Buffer;
     }
   | { readonly operation: 'random'; readonly length: number }
-  | { readonly operation: 'trailMac'; readonly data: Buffer }
+  | { readonly operation: 'trailMac' | 'trailSign'; readonly data: Buffer }
   | { readonly operation: 'createAccessKeySecret'; readonly aad: Buffer }
   | {
       readonly operation: 'deriveSigningKey';
@@ -64,7 +67,7 @@ export type Request =
       readonly region: string;
       readonly service: string;
     }
-  | { readonly operation: 'health' | 'identity' | 'listObjects' }
+  | { readonly operation: 'health' | 'identity' | 'listObjects' | 'trailPublicKey' }
   | { readonly operation: 'claim'; readonly storeId: Buffer };
 
 /** Plaintext of Encrypt, bytes (AWS KMS API reference, Encrypt). */
@@ -81,6 +84,7 @@ const materialBytes = 32;
  */
 export const trailMacDomain = Buffer.from('coffer trail group v1\0', 'latin1');
 export const trailMacBytes = trailMacDomain.length + 48;
+const checkpointLimit = 4096;
 /** What a sealed secret is at least: IV and tag. */
 const sealedLimit = 512;
 
@@ -150,6 +154,12 @@ export function readRequest(code: number, buffer: Buffer, start: number, end: nu
       return isTrailMacInput(buffer.subarray(start, end))
         ? { operation: 'trailMac', data: buffer.subarray(start, end) }
         : undefined;
+    case operationCodes.trailSign:
+      return isCheckpoint(buffer.subarray(start, end))
+        ? { operation: 'trailSign', data: buffer.subarray(start, end) }
+        : undefined;
+    case operationCodes.trailPublicKey:
+      return size === 0 ? { operation: 'trailPublicKey' } : undefined;
     case operationCodes.createAccessKeySecret:
       return size === 0 || size > 1024
         ? undefined
@@ -171,6 +181,16 @@ export function readRequest(code: number, buffer: Buffer, start: number, end: nu
 
 export function isTrailMacInput(data: Buffer): boolean {
   return data.length === trailMacBytes && data.subarray(0, trailMacDomain.length).equals(trailMacDomain);
+}
+
+/** Whether it is what the checkpoint key signs: a compromised client gets no signature over anything else. */
+export function isCheckpoint(data: Buffer): boolean {
+  const { length } = trailCheckpointDomain;
+  return (
+    data.length > length &&
+    data.length <= checkpointLimit &&
+    data.subarray(0, length).equals(trailCheckpointDomain)
+  );
 }
 
 /** Context length 4 B ‖ header ‖ context ‖ ciphertext ‖ tag. */

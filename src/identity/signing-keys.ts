@@ -3,7 +3,7 @@ import type { Principal } from './principal.ts';
 import type { IdentityRepository } from './repository.ts';
 import { unknownToken } from './sigv4/claim.ts';
 import { Hmac } from './sigv4/hmac.ts';
-import type { Signer } from './sigv4/verify.ts';
+import type { Credential, Signer } from './sigv4/verify.ts';
 
 /** What AWS calls a valid access key id. Whatever else a request names is known to nobody and never looked up. */
 const wellFormed = /^[A-Z0-9]{16,128}$/;
@@ -34,11 +34,11 @@ class DayKey implements Signer {
 
 export interface SigningKeys {
   /**
-   * @param date `20260131`
+   * @param credential its scope is one that `judge` has accepted
    * @returns at once where the key is cached
    * @throws KmsError UnrecognizedClientException, also as a rejection, where the credential is unknown or inactive
    */
-  find(accessKeyId: string, date: string, region: string): Signer | Promise<Signer>;
+  find(credential: Credential): Signer | Promise<Signer>;
   /**
    * Forgets the keys of these credentials; one that is being derived at the moment is derived again. Whatever
    * `identities` caches must have been forgotten before.
@@ -52,7 +52,6 @@ export interface SigningKeysOptions {
   readonly identities: Pick<IdentityRepository, 'findAccessKey'>;
   /** Has a token host derive the signing key, 32 bytes, which are the cache's from then on. */
   derive(accessKey: AccessKey, date: string, region: string, service: string): Promise<Buffer>;
-  readonly service: string;
   /** How many keys are kept; the one not used for longest goes first. */
   readonly limit?: number;
 }
@@ -64,16 +63,11 @@ interface Loading {
 }
 
 /** Derived day keys, the only form in which anything of a secret access key is in this process. */
-export function signingKeys({
-  identities,
-  derive,
-  service,
-  limit = 10_000,
-}: SigningKeysOptions): SigningKeys {
+export function signingKeys({ identities, derive, limit = 10_000 }: SigningKeysOptions): SigningKeys {
   const cached = new Map<string, DayKey>();
   const loading = new Map<string, Loading>();
 
-  async function load(accessKeyId: string, date: string, region: string): Promise<DayKey> {
+  async function load({ accessKeyId, date, region, service }: Credential): Promise<DayKey> {
     const accessKey = await identities.findAccessKey(accessKeyId);
     if (!accessKey?.active) throw unknownToken();
     return new DayKey(accessKey.principal, await derive(accessKey, date, region, service));
@@ -106,10 +100,10 @@ export function signingKeys({
     }
   }
 
-  function fetch(id: string, accessKeyId: string, date: string, region: string): Promise<DayKey> {
+  function fetch(id: string, credential: Credential): Promise<DayKey> {
     const mine: Loading = { stale: false, key: undefined };
     loading.set(id, mine);
-    mine.key = settle(id, mine, () => load(accessKeyId, date, region));
+    mine.key = settle(id, mine, () => load(credential));
     return mine.key;
   }
 
@@ -123,12 +117,14 @@ export function signingKeys({
   }
 
   return {
-    find(accessKeyId, date, region) {
-      const id = `${accessKeyId}/${date}/${region}`;
+    find(credential) {
+      const { accessKeyId, sessionToken, date, region, service } = credential;
+      if (sessionToken !== undefined) throw unknownToken();
+      const id = `${accessKeyId}/${date}/${region}/${service}`;
       const key = cached.get(id);
       if (key === undefined) {
         if (!wellFormed.test(accessKeyId)) throw unknownToken();
-        return loading.get(id)?.key ?? fetch(id, accessKeyId, date, region);
+        return loading.get(id)?.key ?? fetch(id, credential);
       }
       if (cached.size > limit / 2) {
         // The order of a Map is that of insertion; below half of the limit nothing is about to go.

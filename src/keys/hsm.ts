@@ -32,6 +32,9 @@ export class HsmError extends Error {
   }
 }
 
+/** What everything begins with that the checkpoint key signs. */
+export const trailCheckpointDomain = Buffer.from('coffer trail checkpoint v1\0', 'latin1');
+
 /** A token object that carries a label of Coffer's. */
 export interface TokenObject {
   readonly kind:
@@ -39,6 +42,9 @@ export interface TokenObject {
     | 'canary'
     | 'trail'
     | 'sealing'
+    | 'checkpoint'
+    /** The public half of a key pair: no secret is in it. */
+    | 'public'
     /** Neither label nor id nor value: SoftHSM leaves such where it is killed while it makes a key. */
     | 'shell'
     | 'unknown';
@@ -120,7 +126,20 @@ export interface Hsm {
   /** Asks every host the token's truth: token info, canary, known-answer decrypt. */
   checkHealth(): Promise<HsmHealth>;
   identity(): Promise<TokenIdentity>;
-  /** Makes canary, trail key and sealing key for a store, on a token that has no canary. @param storeId 32 hex digits */
+  /**
+   * Signs a checkpoint of the trail with the token's checkpoint key: ECDSA on P-256 over the SHA-256 of `data`, which
+   * the host computes.
+   * @param data begins with `trailCheckpointDomain`, 4,096 bytes at most: the key signs nothing else
+   * @returns the signature in DER (RFC 3279 §2.2.3), as `openssl dgst -sha256 -verify` takes it
+   */
+  trailSign(data: Buffer): Promise<Buffer>;
+  /** @returns the checkpoint key's public half as SubjectPublicKeyInfo in DER (RFC 5480) */
+  trailPublicKey(): Promise<Buffer>;
+  /**
+   * Makes canary, trail key, sealing key and checkpoint key for a store, on a token that has no canary. On the store's
+   * own token it makes what an earlier version didn't make, and nothing where nothing is missing.
+   * @param storeId 32 hex digits
+   */
   claim(storeId: string): Promise<void>;
   /** Every object of Coffer's in the token. */
   listObjects(): Promise<TokenObject[]>;

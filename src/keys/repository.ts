@@ -9,6 +9,8 @@ import type { Alias, Key, KeyState } from './key.ts';
 export interface KeyRepository {
   /** At once where it is cached, which spares the hot path a promise. */
   findKey(scope: Scope, keyId: string): MaybePromise<Key | undefined>;
+  /** A key whose account isn't known, as a ciphertext names it: ids are unique in a region. */
+  findKeyAnywhere(region: string, keyId: string): MaybePromise<Key | undefined>;
   /** At once where it is cached. */
   findAlias(scope: Scope, aliasName: string): MaybePromise<Alias | undefined>;
   /** Key ids in their order. @param after the last id of the page before @param limit 1 to 1,000 */

@@ -1,13 +1,17 @@
 import { KmsError } from '../errors.ts';
 import { type CiphertextBlob, parseCiphertext } from '../keys/ciphertext.ts';
 import type { Key } from '../keys/key.ts';
+import { ciphertextOutOfReach } from './denial.ts';
+import { use } from './encryption.ts';
 import { validationError } from './input.ts';
-import type { Caller, Services } from './operation.ts';
+import type { Caller, Facts, Services, Subject } from './operation.ts';
 import { resolveKey } from './resolve.ts';
 
 /** The key a ciphertext was made under, for Decrypt and for the source side of ReEncrypt. */
 export interface CiphertextSource {
   readonly key: Key;
+  /** The key as what the request uses. */
+  use(action: string, context: Readonly<Record<string, string>> | undefined, facts?: Facts): Subject;
   /** The blob, checked against the key; the same answer each time. @throws KmsError InvalidCiphertextException, IncorrectKeyException */
   open(): { readonly blob: Buffer; readonly keyMaterialId: string };
 }
@@ -32,30 +36,35 @@ export async function ciphertextSource(
   const { ciphertextBlob: blob, keyId } = given;
   if (blob === undefined && !given.ignoreCiphertext) throw missing('ciphertextBlob');
   if (keyId !== undefined) {
-    const key = await resolveKey(keyId, { aliases: true, action: given.action }, caller, services);
-    return source(blob, key);
+    const options = { aliases: true, action: given.action, elsewhere: true };
+    const key = await resolveKey(keyId, options, caller, services);
+    return source(blob, key, keyId);
   }
   if (blob === undefined) throw missing(given.keyIdMember);
   const named = parseCiphertext(blob);
   if (named === undefined) throw new KmsError('InvalidCiphertextException', '');
-  const key = await services.keys.findKey(caller.scope, named.keyId);
-  if (key === undefined) {
-    throw new KmsError(
-      'AccessDeniedException',
-      'The ciphertext refers to a customer master key that does not exist, does not exist in this region, or you are not allowed to access.',
-    );
-  }
-  return source(blob, key, named);
+  const { scope } = caller;
+  const key =
+    (await services.keys.findKey(scope, named.keyId)) ??
+    (await services.keys.findKeyAnywhere(scope.region, named.keyId));
+  if (key === undefined) throw ciphertextOutOfReach();
+  return source(blob, key, undefined, named);
 }
 
 function source(
   blob: Buffer | undefined,
   key: Key,
+  keyId: string | undefined,
   parsed: CiphertextBlob | undefined = blob && parseCiphertext(blob),
 ): CiphertextSource {
   let once: ReturnType<CiphertextSource['open']> | undefined;
   return {
     key,
+    use(action, context, facts) {
+      const subject = use(key, action, { keyId, context, ...(facts && { facts }) });
+      // Nobody named the key: it must not be told whose it is.
+      return keyId === undefined ? { ...subject, unnamed: true } : subject;
+    },
     open() {
       once ??= opened(blob, parsed, key);
       return once;

@@ -4,9 +4,10 @@ import type { Scope } from '../arn.ts';
 import { KmsError } from '../errors.ts';
 import { abandonKey } from '../keys/abandon.ts';
 import type { Key } from '../keys/key.ts';
-import type { Tag } from '../tag.ts';
+import { tagFacts } from './condition.ts';
 import { internalError } from './failure.ts';
 import { members } from './input.ts';
+import { checkLockout, storedPolicy } from './key-policy.ts';
 import { keyMetadata } from './metadata.ts';
 import { defineOperation } from './operation.ts';
 import { checkTags, tagLimit, tooManyTags } from './tags.ts';
@@ -49,6 +50,7 @@ const input = z.strictObject({
   Origin: z.enum(['AWS_KMS', 'EXTERNAL', 'AWS_CLOUDHSM', 'EXTERNAL_KEY_STORE']).optional(),
   MultiRegion: z.boolean().optional(),
   BypassPolicyLockoutSafetyCheck: z.boolean().optional(),
+  Policy: members.policy.optional(),
   Tags: members.tags.max(tagLimit).optional(),
 });
 
@@ -59,14 +61,32 @@ export const createKey = defineOperation({
   plan(input, caller, services) {
     const tags = checkTags(input.Tags ?? []);
     checkSupported(input);
+    const bypass = input.BypassPolicyLockoutSafetyCheck === true;
+    const facts = {
+      ...tagFacts(tags),
+      'kms:keyspec': 'SYMMETRIC_DEFAULT',
+      'kms:keyusage': 'ENCRYPT_DECRYPT',
+      'kms:keyorigin': 'AWS_KMS',
+      'kms:multiregion': 'false',
+      'kms:bypasspolicylockoutsafetycheck': String(bypass),
+    };
     return {
       subjects: [
-        { type: 'account', action: 'kms:CreateKey' },
-        ...(tags.length > 0 ? [{ type: 'account', action: 'kms:TagResource' } as const] : []),
+        { type: 'account', action: 'kms:CreateKey', facts },
+        ...(tags.length > 0 ? [{ type: 'account', action: 'kms:TagResource', facts } as const] : []),
       ],
       async run() {
         const { scope } = caller;
-        const key = newKey(scope, input.Description ?? '', tags, services.clock.now());
+        const policy =
+          input.Policy === undefined
+            ? undefined
+            : await storedPolicy(input.Policy, 'key', services.identities);
+        const key = newKey(
+          scope,
+          { description: input.Description ?? '', policy, tags },
+          services.clock.now(),
+        );
+        if (policy !== undefined && !bypass) await checkLockout(policy, key, caller, services);
         const { type } = await services.changes.apply({ ...scope, type: 'key-creating', key }, undefined);
         if (type !== 'done') throw internalError(`a new key was refused as \`${type}\``);
         const material = { keyId: key.keyId, materialId: key.currentMaterialId };
@@ -92,7 +112,7 @@ export const createKey = defineOperation({
   },
 });
 
-function newKey(scope: Scope, description: string, tags: readonly Tag[], now: number): Key {
+function newKey(scope: Scope, given: Pick<Key, 'description' | 'policy' | 'tags'>, now: number): Key {
   const keyId = randomUUID();
   const materialId = randomBytes(16).toString('hex');
   const keyMaterialId = hash('sha256', `coffer key material\n${keyId}\n${materialId}`);
@@ -100,15 +120,13 @@ function newKey(scope: Scope, description: string, tags: readonly Tag[], now: nu
     ...scope,
     keyId,
     state: 'Creating',
-    description,
+    ...given,
     keySpec: 'SYMMETRIC_DEFAULT',
     keyUsage: 'ENCRYPT_DECRYPT',
     origin: 'AWS_KMS',
     createdAt: now,
     currentMaterialId: materialId,
     materials: [{ materialId, keyMaterialId, createdAt: now }],
-    policy: undefined,
-    tags,
     aliases: [],
   };
 }

@@ -18,6 +18,8 @@ export const dataKeyInput = z.strictObject({
   DryRun: members.dryRun.optional(),
 });
 
+const noFacts = {};
+
 type Material = ReturnType<typeof currentMaterial>;
 
 /**
@@ -32,10 +34,15 @@ export async function planDataKey(
   generate: (material: Material, context: Buffer, length: number) => Promise<object>,
 ): Promise<Plan> {
   const length = dataKeyLength(input.KeySpec, input.NumberOfBytes);
-  const key: Key = await resolveKey(input.KeyId, { aliases: true, action }, caller, services);
+  const key: Key = await resolveKey(
+    input.KeyId,
+    { aliases: true, action, elsewhere: true },
+    caller,
+    services,
+  );
   const context = canonicalContext(input.EncryptionContext);
   return {
-    subjects: [use(key, action)],
+    subjects: [use(key, action, { keyId: input.KeyId, context: input.EncryptionContext, facts: noFacts })],
     async run() {
       const material = currentMaterial(key);
       const made = await generate(material, context, length);

@@ -2,7 +2,7 @@ import { z } from 'zod';
 import { keyArn } from '../arn.ts';
 import { canonicalContext } from '../keys/context.ts';
 import { ciphertextSource, ignoresCiphertext } from './ciphertext-source.ts';
-import { checkAlgorithm, takeBase64, use } from './encryption.ts';
+import { checkAlgorithm, takeBase64 } from './encryption.ts';
 import { members } from './input.ts';
 import { defineOperation } from './operation.ts';
 
@@ -34,7 +34,7 @@ export const decrypt = defineOperation({
     const { key } = source;
     const context = canonicalContext(input.EncryptionContext);
     return {
-      subjects: [use(key, 'kms:Decrypt')],
+      subjects: [source.use('kms:Decrypt', input.EncryptionContext)],
       validate() {
         checkAlgorithm(key, input.EncryptionAlgorithm);
         if (!ignoreCiphertext) source.open();

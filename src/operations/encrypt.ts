@@ -18,10 +18,15 @@ export const encrypt = defineOperation({
     DryRun: members.dryRun.optional(),
   }),
   async plan(input, caller, services) {
-    const key = await resolveKey(input.KeyId, { aliases: true, action: 'kms:Encrypt' }, caller, services);
+    const key = await resolveKey(
+      input.KeyId,
+      { aliases: true, action: 'kms:Encrypt', elsewhere: true },
+      caller,
+      services,
+    );
     const context = canonicalContext(input.EncryptionContext);
     return {
-      subjects: [use(key, 'kms:Encrypt')],
+      subjects: [use(key, 'kms:Encrypt', { keyId: input.KeyId, context: input.EncryptionContext })],
       validate: () => checkAlgorithm(key, input.EncryptionAlgorithm),
       async run() {
         const blob = await services.hsm

@@ -1,14 +1,35 @@
 import { keyArn } from '../arn.ts';
 import { KmsError } from '../errors.ts';
 import type { Key } from '../keys/key.ts';
-import type { Subject } from './operation.ts';
+import type { Facts, Subject } from './operation.ts';
+import { requestAlias } from './resolve.ts';
 
 /** What the operations that encrypt and decrypt have in common. */
 
-/** A key that a cryptographic operation uses. */
-export function use(key: Key, action: string): Subject {
-  return { type: 'key', action, key, rule: 'use', usage: 'ENCRYPT_DECRYPT' };
+/** A key that an operation encrypts or decrypts with, and what conditions of policies may ask of the request. */
+export function use(
+  key: Key,
+  action: string,
+  given: {
+    readonly keyId: string | undefined;
+    readonly context: Readonly<Record<string, string>> | undefined;
+    readonly facts?: Facts;
+  },
+): Subject {
+  const { keyId, context: encryptionContext, facts = symmetric } = given;
+  return {
+    type: 'key',
+    action,
+    key,
+    rule: 'use',
+    usage: 'ENCRYPT_DECRYPT',
+    facts,
+    encryptionContext,
+    requestAlias: requestAlias(keyId),
+  };
 }
+
+const symmetric: Facts = { 'kms:encryptionalgorithm': 'SYMMETRIC_DEFAULT' };
 
 /** @throws KmsError InvalidKeyUsageException where the key's spec doesn't have the algorithm */
 export function checkAlgorithm(key: Key, algorithm: string | undefined): void {

@@ -1,7 +1,7 @@
 import { z } from 'zod';
 import { KmsError } from '../errors.ts';
-import { defaultKeyPolicy } from '../policy/authorize.ts';
 import { members } from './input.ts';
+import { shownKeyPolicy } from './key-policy.ts';
 import { defineOperation } from './operation.ts';
 import { resolveKey } from './resolve.ts';
 
@@ -14,11 +14,12 @@ export const getKeyPolicy = defineOperation({
     const key = await resolveKey(input.KeyId, { aliases: false, action }, caller, services);
     return {
       subjects: [{ type: 'key', action, key, rule: 'look' }],
-      run() {
+      async run() {
         if ((input.PolicyName ?? 'default') !== 'default') {
           throw new KmsError('NotFoundException', 'No such policy exists');
         }
-        return { type: 'answer', output: { Policy: defaultKeyPolicy(key.account), PolicyName: 'default' } };
+        const Policy = await shownKeyPolicy(key, services.identities);
+        return { type: 'answer', output: { Policy, PolicyName: 'default' } };
       },
     };
   },

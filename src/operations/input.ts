@@ -64,6 +64,7 @@ export const members = {
   numberOfBytes: integer(1, 1024),
   limit: integer(1, 1000),
   marker: text(1, 1024).regex(/^[\u0020-\u00FF]*$/),
+  policy: text(1, 131_072).regex(/^[\t\n\r\u0020-\u00FF]+$/),
   policyName: text(1, 128).regex(/^[\w]+$/),
   pendingWindowInDays: integer(1, 365),
   tags: z.array(z.strictObject({ TagKey: text(1, 128), TagValue: text(0, 256) })).max(listLimit),

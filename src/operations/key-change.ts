@@ -2,7 +2,7 @@ import type { Scope } from '../arn.ts';
 import type { Key, KeyState } from '../keys/key.ts';
 import { allowedStates, type StateRule } from '../keys/state.ts';
 import type { OperationName } from './names.ts';
-import type { Caller, Plan, Result, Services } from './operation.ts';
+import type { Caller, Facts, Plan, Result, Services } from './operation.ts';
 import { resolveKey } from './resolve.ts';
 
 /** The key that a change is about, and the states that it may be in. */
@@ -18,13 +18,14 @@ export async function planKeyChange(
   keyIdText: string,
   caller: Caller,
   services: Services,
-  result: (target: ChangeTarget, key: Key) => Result,
+  result: (target: ChangeTarget, key: Key) => Result | Promise<Result>,
+  facts?: Facts,
 ): Promise<Plan> {
   const action = `kms:${name}`;
   const key = await resolveKey(keyIdText, { aliases: false, action }, caller, services);
   const { region, account, keyId } = key;
   return {
-    subjects: [{ type: 'key', action, key, rule }],
+    subjects: [{ type: 'key', action, key, rule, ...(facts && { facts }) }],
     run: () => result({ region, account, keyId, from: allowedStates(rule) }, key),
   };
 }

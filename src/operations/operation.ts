@@ -63,6 +63,8 @@ export type Subject = {
       readonly encryptionContext?: Readonly<Record<string, string>> | undefined;
       /** The alias by which the request names the key. */
       readonly requestAlias?: string | undefined;
+      /** The key was found by a ciphertext, and the request doesn't name it. */
+      readonly unnamed?: boolean;
     }
   | { readonly type: 'alias'; readonly arn: string; readonly account: string }
   /** The account as a whole. */

@@ -1,16 +1,15 @@
 import { keyArn } from '../arn.ts';
-import { recordApiCall, userIdentity } from '../audit/build.ts';
+import { type Caller as AuditCaller, recordApiCall, userIdentity } from '../audit/build.ts';
 import type { AuditRecord, Trail } from '../audit/record.ts';
 import { KmsError } from '../errors.ts';
 import type { Principal } from '../identity/principal.ts';
 import { HsmError } from '../keys/hsm.ts';
 import { refusal } from '../keys/state.ts';
-import { authorize } from '../policy/authorize.ts';
 import type { ServiceName } from '../service.ts';
 import { internalError, toKmsError } from './failure.ts';
 import type { Caller, Operation, Plan, Prepared, Services, Subject } from './operation.ts';
 import { trailForm } from './parameters.ts';
-import { denied } from './resolve.ts';
+import { refusalOf } from './permission.ts';
 import { findOperation, noSuchOperation } from './table.ts';
 
 /** An authenticated request. */
@@ -77,8 +76,10 @@ export function createPipeline(
     rest: { error?: KmsError; response?: object; subjects?: readonly Subject[] },
   ): AuditRecord {
     const { error, response } = rest;
+    const decidedBy = reasonFor(error, call.principal, progress.subjects);
     return recordApiCall(clock, {
-      identity: userIdentity(call.principal, call.accessKeyId),
+      source: `${call.service}.amazonaws.com`,
+      identity: userIdentity(call.principal && auditCaller(call.principal), call.accessKeyId),
       operation: call.operation ?? '',
       region: call.region,
       account: call.principal?.account ?? '',
@@ -90,7 +91,9 @@ export function createPipeline(
       response: response === undefined ? null : trailForm(response),
       resources: (rest.subjects ?? progress.subjects).flatMap(resource),
       ...(error !== undefined && { error }),
-      ...(call.unrecorded !== undefined && { additional: { unrecorded: call.unrecorded } }),
+      ...((call.unrecorded !== undefined || decidedBy !== undefined) && {
+        additional: { unrecorded: call.unrecorded, decidedBy },
+      }),
     });
   }
 
@@ -119,7 +122,12 @@ export function createPipeline(
     };
     const plan = await prepared.plan(caller, services);
     progress.subjects = plan.subjects;
-    check(operation, caller, plan);
+    for (const subject of plan.subjects) {
+      const found = refusalOf(caller, subject, services);
+      const refused = found instanceof Promise ? await found : found;
+      if (refused !== undefined) throw refused;
+    }
+    checkStates(operation, plan);
     plan.validate?.();
     if (prepared.dryRun) {
       throw new KmsError(
@@ -185,22 +193,36 @@ export function createPipeline(
   };
 }
 
+/** Which policy refused: for the account that owns all that was asked for, and for nobody else. */
+function reasonFor(
+  error: KmsError | undefined,
+  principal: Principal | undefined,
+  subjects: readonly Subject[],
+): string | undefined {
+  if (error?.code !== 'AccessDeniedException' || principal === undefined) return undefined;
+  const own = subjects.every(
+    (subject) => subject.type !== 'key' || subject.key.account === principal.account,
+  );
+  return own ? error.detail : undefined;
+}
+
+function auditCaller(principal: Principal): AuditCaller {
+  const { role, session, account } = principal;
+  return {
+    ...principal,
+    session: session && {
+      issuedAt: session.issuedAt,
+      role: role && { principalId: role.roleId, arn: role.arn, account, roleName: role.roleName },
+    },
+  };
+}
+
 type Outcome =
   | { readonly done: false }
   | { readonly done: true; readonly output: object | undefined; readonly entry: AuditRecord | undefined };
 
-/** Permission on everything first, then states and usages: who may not use a key learns nothing of its state. */
-function check(operation: Operation, caller: Caller, plan: Plan): void {
-  const { principal } = caller;
-  for (const subject of plan.subjects) {
-    const [resource, account] = target(subject, principal.account);
-    const decision = authorize({
-      principalAccount: principal.account,
-      action: subject.action,
-      resourceAccount: account,
-    });
-    if (!decision.allowed) throw denied(principal, subject.action, resource, decision.because);
-  }
+/** After the permission on everything: who may not use a key learns nothing of its state. */
+function checkStates(operation: Operation, plan: Plan): void {
   for (const subject of plan.subjects) {
     if (subject.type !== 'key') continue;
     const { key, usage, rule } = subject;
@@ -213,19 +235,6 @@ function check(operation: Operation, caller: Caller, plan: Plan): void {
         `${arn} key usage is ${key.keyUsage} which is not valid for ${operation.name}.`,
       );
     }
-  }
-}
-
-function target(subject: Subject, callerAccount: string): [resource: string, account: string] {
-  switch (subject.type) {
-    case 'key':
-      return [keyArn(subject.key, subject.key.keyId), subject.key.account];
-    case 'alias':
-      return [subject.arn, subject.account];
-    case 'resource':
-      return [subject.arn, subject.account];
-    case 'account':
-      return ['*', callerAccount];
   }
 }
 

@@ -35,12 +35,23 @@ export const reEncrypt = defineOperation({
       caller,
       services,
     );
-    const options = { aliases: true, action: 'kms:ReEncryptTo' };
+    const options = { aliases: true, action: 'kms:ReEncryptTo', elsewhere: true };
     const destination = await resolveKey(input.DestinationKeyId, options, caller, services);
+    const facts = {
+      'kms:encryptionalgorithm': 'SYMMETRIC_DEFAULT',
+      'kms:reencryptonsamekey': String(source.key.keyId === destination.keyId),
+    };
     const from = canonicalContext(input.SourceEncryptionContext);
     const to = canonicalContext(input.DestinationEncryptionContext);
     return {
-      subjects: [use(source.key, 'kms:ReEncryptFrom'), use(destination, 'kms:ReEncryptTo')],
+      subjects: [
+        source.use('kms:ReEncryptFrom', input.SourceEncryptionContext, facts),
+        use(destination, 'kms:ReEncryptTo', {
+          keyId: input.DestinationKeyId,
+          context: input.DestinationEncryptionContext,
+          facts,
+        }),
+      ],
       validate() {
         checkAlgorithm(source.key, input.SourceEncryptionAlgorithm);
         checkAlgorithm(destination, input.DestinationEncryptionAlgorithm);

@@ -1,7 +1,7 @@
-import { aliasArn, keyArn, parseKmsArn, type Scope } from '../arn.ts';
+import { aliasArn, type KmsResource, keyArn, parseKmsArn, type Scope } from '../arn.ts';
 import { KmsError } from '../errors.ts';
-import type { Principal } from '../identity/principal.ts';
 import type { Alias, Key } from '../keys/key.ts';
+import { deniedElsewhere } from './denial.ts';
 import type { Caller, Services } from './operation.ts';
 
 const uuid = /^[0-9a-f]{8}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{12}$/;
@@ -9,12 +9,12 @@ const uuid = /^[0-9a-f]{8}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{12}$/;
 /**
  * Finds the key that `KeyId` names. Unknown in the caller's own account is NotFoundException; in another
  * account, unknown and forbidden are one answer.
- * @param aliases whether the operation takes an alias name or alias ARN too
- * @param action for the refusal's message
+ * @param options `aliases`: whether the operation takes an alias name or alias ARN too; `action`: for the refusal's
+ *   message; `elsewhere`: whether it works on keys of other accounts
  */
 export async function resolveKey(
   text: string,
-  options: { aliases: boolean; action: string },
+  options: { aliases: boolean; action: string; elsewhere?: boolean },
   caller: Caller,
   services: Services,
 ): Promise<Key> {
@@ -27,8 +27,14 @@ export async function resolveKey(
   if (!text.startsWith('arn:')) throw invalidKeyId(text);
   const resource = parseKmsArn(text);
   if (resource === undefined) throw new KmsError('InvalidArnException', `Invalid arn '${text}'`);
-  if (resource.account !== scope.account)
-    throw denied(caller.principal, options.action, text, 'resource-based');
+  if (resource.account !== scope.account) {
+    const key =
+      options.elsewhere === true
+        ? await keyElsewhere(resource, caller, options.aliases, services)
+        : undefined;
+    if (key === undefined) throw deniedElsewhere(caller.principal, options.action, text);
+    return key;
+  }
   if (resource.region !== scope.region)
     throw new KmsError('NotFoundException', `Invalid arn ${resource.region}`);
   if (resource.type === 'key') return existingKey(scope, resource.keyId, services);
@@ -57,19 +63,28 @@ async function aliasTarget(scope: Scope, aliasName: string, services: Services):
   return existingKey(scope, alias.targetKeyId, services);
 }
 
-function invalidKeyId(text: string): KmsError {
-  return new KmsError('NotFoundException', `Invalid keyId '${text}'`);
+/** A key of another account, named by its ARN or an alias's; whether the caller may know of it is not judged yet. */
+async function keyElsewhere(
+  resource: KmsResource,
+  { scope }: Caller,
+  aliases: boolean,
+  services: Services,
+): Promise<Key | undefined> {
+  if (resource.region !== scope.region) return undefined;
+  if (resource.type === 'key') return services.keys.findKey(resource, resource.keyId);
+  if (!aliases) return undefined;
+  const alias = await services.keys.findAlias(resource, resource.aliasName);
+  return alias && services.keys.findKey(alias, alias.targetKeyId);
 }
 
-/** AWS's message for a refusal (IAM user guide, "Troubleshoot access denied error messages"). */
-export function denied(
-  principal: Principal,
-  action: string,
-  resource: string,
-  because: 'resource-based' | 'identity-based',
-): KmsError {
-  return new KmsError(
-    'AccessDeniedException',
-    `User: ${principal.arn} is not authorized to perform: ${action} on resource: ${resource} because no ${because} policy allows the ${action} action`,
-  );
+/** The alias in a `KeyId` that names one, for `kms:RequestAlias`. */
+export function requestAlias(keyId: string | undefined): string | undefined {
+  if (keyId === undefined) return undefined;
+  if (keyId.startsWith('alias/')) return keyId;
+  const resource = keyId.startsWith('arn:') ? parseKmsArn(keyId) : undefined;
+  return resource?.type === 'alias' ? resource.aliasName : undefined;
+}
+
+function invalidKeyId(text: string): KmsError {
+  return new KmsError('NotFoundException', `Invalid keyId '${text}'`);
 }

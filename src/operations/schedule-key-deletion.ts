@@ -1,10 +1,11 @@
 import { z } from 'zod';
 import { keyArn } from '../arn.ts';
 import { KmsError } from '../errors.ts';
+import type { Key } from '../keys/key.ts';
 import { members } from './input.ts';
-import { planKeyChange } from './key-change.ts';
+import { type ChangeTarget, planKeyChange } from './key-change.ts';
 import { timestamp } from './metadata.ts';
-import { defineOperation } from './operation.ts';
+import { defineOperation, type Result } from './operation.ts';
 
 const dayMilliseconds = 86_400_000;
 
@@ -20,7 +21,8 @@ export const scheduleKeyDeletion = defineOperation({
     if (days < 7 || days > 30) {
       throw new KmsError('ValidationException', 'PendingWindowInDays must be between 7 and 30 days.');
     }
-    return planKeyChange('ScheduleKeyDeletion', 'change', input.KeyId, caller, services, (target, key) => {
+    const facts = { 'kms:schedulekeydeletionpendingwindowindays': String(days) };
+    const schedule = (target: ChangeTarget, key: Key): Result => {
       const deletionDate = services.clock.now() + days * dayMilliseconds;
       const output = {
         KeyId: keyArn(key, key.keyId),
@@ -34,6 +36,7 @@ export const scheduleKeyDeletion = defineOperation({
         output,
         responseElements: output,
       };
-    });
+    };
+    return planKeyChange('ScheduleKeyDeletion', 'change', input.KeyId, caller, services, schedule, facts);
   },
 });

@@ -17,6 +17,7 @@ import { listKeys } from './list-keys.ts';
 import { listResourceTags } from './list-resource-tags.ts';
 import { operationNames } from './names.ts';
 import type { Operation } from './operation.ts';
+import { putKeyPolicy } from './put-key-policy.ts';
 import { reEncrypt } from './re-encrypt.ts';
 import { scheduleKeyDeletion } from './schedule-key-deletion.ts';
 import { tagResource } from './tag-resource.ts';
@@ -42,6 +43,7 @@ const all: readonly Operation[] = [
   listKeyPolicies,
   listKeys,
   listResourceTags,
+  putKeyPolicy,
   reEncrypt,
   scheduleKeyDeletion,
   tagResource,

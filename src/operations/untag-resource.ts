@@ -10,9 +10,14 @@ export const untagResource = defineOperation({
   input: z.strictObject({ KeyId: members.keyId, TagKeys: members.tagKeys }),
   async plan(input, caller, services) {
     const tagKeys = checkTagKeys(input.TagKeys);
-    return planKeyChange('UntagResource', 'change', input.KeyId, caller, services, (target) => ({
-      type: 'change',
-      change: { ...target, type: 'tags-removed', tagKeys },
-    }));
+    return planKeyChange(
+      'UntagResource',
+      'change',
+      input.KeyId,
+      caller,
+      services,
+      (target) => ({ type: 'change', change: { ...target, type: 'tags-removed', tagKeys } }),
+      { 'aws:tagkeys': tagKeys },
+    );
   },
 });

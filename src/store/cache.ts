@@ -83,6 +83,8 @@ export function cachedRepository(reader: KeyRepository & IdentityRepository): Ca
   const aliases = new Scoped<Alias>();
   const credentials = new Recent<AccessKey>(present);
   const noCredentials = new Recent<true>(absent);
+  /** The accounts of keys by region and id, which never change. */
+  const owners = new Recent<string>(present);
   const identities = new Recent<Identity>(present);
   const managed = new Recent<string>(present);
   let sequence: number | undefined;
@@ -121,6 +123,20 @@ export function cachedRepository(reader: KeyRepository & IdentityRepository): Ca
       return fill(
         () => reader.findKey(scope, keyId),
         (key) => keys.keep(scope, keyId, key),
+      );
+    },
+
+    findKeyAnywhere(region: string, keyId: string): MaybePromise<Key | undefined> {
+      const account = owners.get(`${region}/${keyId}`);
+      const found = account === undefined ? undefined : keys.get({ region, account }, keyId);
+      if (found !== undefined) return found;
+      return fill(
+        () => reader.findKeyAnywhere(region, keyId),
+        (key) => {
+          if (key === undefined) return;
+          owners.set(`${region}/${keyId}`, key.account);
+          keys.keep(key, keyId, key);
+        },
       );
     },
 

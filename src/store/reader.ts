@@ -17,6 +17,17 @@ export function storeReader(db: Kysely<Schema>): StoreReader {
     ...identityReader(db),
     ...directory(db),
 
+    async findKeyAnywhere(region: string, keyId: string): Promise<Key | undefined> {
+      const rows = await selectKeys(db)
+        .where('keys.region', '=', region)
+        .where('keys.key_id', '=', keyId)
+        .where('keys.state', 'not in', hidden)
+        .orderBy('materials.generation')
+        .execute();
+      const [key] = toKeys(rows);
+      return key && withNames(db, key);
+    },
+
     async findKey(scope: Scope, keyId: string): Promise<Key | undefined> {
       const rows = await selectKeys(db)
         .where('keys.region', '=', scope.region)

@@ -2,41 +2,53 @@ import type { IncomingMessage, ServerResponse } from 'node:http';
 import type { KmsError } from '../errors.ts';
 import { errorBody, statusOf } from './errors.ts';
 
-const amzJson = 'application/x-amz-json-1.1';
+export const amzJson = 'application/x-amz-json-1.1';
+export const xml = 'text/xml';
 
-/** Sends a JSON answer. Headers as a flat list, head and body in one write: this is on the hot path. */
-export function answer(response: ServerResponse, requestId: string, body: string): void {
+/** Sends an answer. Headers as a flat list, head and body in one write: this is on the hot path. */
+export function answer(response: ServerResponse, requestId: string, type: string, body: string): void {
   if (response.headersSent || response.destroyed) return;
   response.writeHead(200, [
     'x-amzn-RequestId',
     requestId,
     'Content-Type',
-    amzJson,
+    type,
     'Content-Length',
     String(Buffer.byteLength(body)),
   ]);
   response.end(body);
 }
 
-/** Sends an error, also where the request's body is still on its way. @param status where it differs from the table's */
+/** An error as a protocol writes it. */
+export interface Fault {
+  readonly status: number;
+  readonly contentType: string;
+  readonly body: string;
+  /** What AWS JSON's clients read instead of the body. */
+  readonly errorType?: string;
+}
+
+/** As AWS JSON 1.1 writes an error. @param status where it differs from the table's */
+export function jsonFault(error: KmsError, status: number = statusOf(error.code)): Fault {
+  return { status, contentType: amzJson, body: errorBody(error), errorType: error.code };
+}
+
+/** Sends an error, also where the request's body is still on its way. */
 export function answerError(
   response: ServerResponse,
   requestId: string,
-  error: KmsError,
-  status: number = statusOf(error.code),
+  { status, contentType, body, errorType }: Fault,
 ): void {
   if (response.headersSent || response.destroyed) return;
   const rest = unread(response.req);
   // What is left of such a request on the connection is not worth waiting for.
   if (status === 408 || rest > worthReading) response.shouldKeepAlive = false;
-  const body = errorBody(error);
   response.writeHead(status, [
     'x-amzn-RequestId',
     requestId,
-    'x-amzn-ErrorType',
-    error.code,
+    ...(errorType === undefined ? [] : ['x-amzn-ErrorType', errorType]),
     'Content-Type',
-    amzJson,
+    contentType,
     'Content-Length',
     String(Buffer.byteLength(body)),
   ]);

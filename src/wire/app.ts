@@ -2,7 +2,7 @@ import { randomUUID } from 'node:crypto';
 import type { ServerResponse } from 'node:http';
 import express, { type Express, type NextFunction, type Request, type Response } from 'express';
 import { KmsError } from '../errors.ts';
-import { answerError } from './answer.ts';
+import { answerError, jsonFault } from './answer.ts';
 import { type CallOptions, callHandler } from './call.ts';
 import { publicError } from './errors.ts';
 import { shared } from './shared.ts';
@@ -49,12 +49,12 @@ export function createApp(options: AppOptions): Express {
   });
 
   app.use((_request: Request, response: Response) => {
-    answerError(response, randomUUID(), new KmsError('UnknownOperationException', ''), 404);
+    answerError(response, randomUUID(), jsonFault(new KmsError('UnknownOperationException', ''), 404));
   });
   app.use((error: unknown, request: Request, response: Response, _next: NextFunction) => {
     const requestId = randomUUID();
     options.log.error({ requestId, path: request.path, err: error }, 'request failed');
-    answerError(response, requestId, publicError(error));
+    answerError(response, requestId, jsonFault(publicError(error)));
   });
   return app;
 }

@@ -5,13 +5,26 @@ import type { Logger } from 'pino';
 import type { Clock } from '../clock.ts';
 import { KmsError } from '../errors.ts';
 import { RequestHeaders } from '../identity/sigv4/headers.ts';
-import { claimOf, type FindSigner, judge, type Verified, verify } from '../identity/sigv4/verify.ts';
+import {
+  type Audience,
+  claimOf,
+  type FindSigner,
+  judge,
+  type Verified,
+  verify,
+  wrongService,
+} from '../identity/sigv4/verify.ts';
 import type { Metrics } from '../metrics/registry.ts';
-import { answer, answerError } from './answer.ts';
+import { metricName } from '../operations/table.ts';
+import type { ServiceName } from '../service.ts';
+import { amzJson, answer, answerError, jsonFault, xml } from './answer.ts';
+import { parseQueryBody } from './aws-query.ts';
 import { Aborted, type BodyLimits, bodyReader } from './body.ts';
 import type { Dispatch, Origin, Refused } from './dispatch.ts';
 import { publicError, statusOf } from './errors.ts';
 import { parseBody } from './json.ts';
+import { queryAnswer, queryFault, serviceOfVersion } from './query-answer.ts';
+import { isAmzJson, routeOf } from './route.ts';
 
 export interface CallOptions {
   readonly region: string;
@@ -27,7 +40,8 @@ export interface CallOptions {
 }
 
 /**
- * Answers one AWS JSON 1.1 request: judge what it claims, read it, verify its signature, parse, dispatch. Never rejects.
+ * Answers one request of AWS JSON 1.1 or AWS Query: judge what it claims, read it, verify its signature, parse,
+ * dispatch. Never rejects.
  *
  * INVARIANT: no body is read and nothing is remembered of a request whose headers alone show that it will be refused.
  */
@@ -36,18 +50,33 @@ export function callHandler(
 ): (request: IncomingMessage, response: ServerResponse) => Promise<void> {
   const { dispatch, refused, metrics, log, clock } = options;
   const readBody = bodyReader(options.body ?? { bytes: 1024 * 1024, milliseconds: 10_000 });
-  const audience = { region: options.region, service: 'kms', clock };
+  const local = (service: ServiceName): Audience => ({ regions: [options.region], service, clock });
+  const global = (service: ServiceName): Audience => ({
+    regions: [...new Set([options.region, globalRegion])],
+    service,
+    clock,
+  });
+  const audiences: Readonly<Record<ServiceName, Audience>> = {
+    kms: local('kms'),
+    cloudtrail: local('cloudtrail'),
+    iam: global('iam'),
+    sts: global('sts'),
+  };
 
   return async (request, response) => {
     const headers = new RequestHeaders(request.rawHeaders);
-    const origin: Origin = {
-      requestId: randomUUID(),
+    const route = routeOf(headers);
+    const isQuery = route.protocol === 'query';
+    let service: ServiceName = isQuery ? 'sts' : route.service;
+    let operation = isQuery ? undefined : route.operation;
+    let version: string | undefined;
+    const requestId = randomUUID();
+    const origin: Omit<Origin, 'service'> = {
+      requestId,
       sourceIp: peer(request.socket.remoteAddress),
       userAgent: headers.get('user-agent') ?? '',
       secure: request.socket instanceof TLSSocket,
-      service: 'kms',
     };
-    const operation = readTarget(headers);
     let began: number | undefined;
     let claimed: string | undefined;
     let verified: Verified | undefined;
@@ -57,26 +86,37 @@ export function callHandler(
       const head = { method, url, headers };
       const claim = claimOf(head);
       claimed = claim.accessKeyId;
-      const canonical = judge(head, claim, audience);
-      const found = options.signer(claim.accessKeyId, claim.date, claim.region);
+      if (isQuery && claim.service === 'iam') service = 'iam';
+      const canonical = judge(head, claim, audiences[service]);
+      const found = options.signer(claim);
       const signer = found instanceof Promise ? await found : found;
       const body = await readBody(request, headers.get('content-length'));
       began = clock.monotonic();
       verified = verify(claim, canonical, signer, body, headers.get('x-amz-content-sha256'));
-      if (operation === undefined || !isAmzJson(headers.get('content-type'))) {
-        throw new KmsError('UnknownOperationException', '');
+      if (isQuery) {
+        const query = parseQueryBody(body);
+        operation = query.action;
+        version = query.version;
+        const spoken = serviceOfVersion(version);
+        if (spoken === undefined || operation === undefined) throw unknownOperation();
+        if (spoken !== service) throw wrongService(spoken);
+        input = query.input;
+      } else {
+        if (operation === undefined || !isAmzJson(headers.get('content-type'))) throw unknownOperation();
+        input = parseBody(body);
       }
-      input = parseBody(body);
       const output = await dispatch({
         ...origin,
+        service,
         operation,
         input,
         principal: verified.principal,
         accessKeyId: verified.accessKeyId,
         region: verified.region,
       });
-      answer(response, origin.requestId, output === undefined ? '' : JSON.stringify(output));
-      metrics.request(operation, 'none', seconds(began));
+      if (isQuery) answer(response, requestId, xml, queryAnswer(service, operation, output, requestId));
+      else answer(response, requestId, amzJson, output === undefined ? '' : JSON.stringify(output));
+      metrics.request(metricName(service, operation), 'none', seconds(began));
     } catch (thrown) {
       if (thrown instanceof Aborted) return;
       let error = publicError(thrown);
@@ -85,10 +125,11 @@ export function callHandler(
           await refused(
             {
               ...origin,
+              service,
               operation,
               principal: verified?.principal,
               accessKeyId: claimed,
-              region: options.region,
+              region: verified?.region ?? options.region,
             },
             error,
           );
@@ -96,10 +137,16 @@ export function callHandler(
           error = publicError(new Error('a refusal could not be recorded', { cause }));
         }
       }
-      logError(error, origin, operation);
-      answerError(response, origin.requestId, error);
+      logError(error, requestId, operation);
+      const fault = isQuery
+        ? queryFault(error, service, requestId, { action: operation, version })
+        : jsonFault(error);
+      answerError(response, requestId, fault);
       if (verified === undefined) metrics.unauthenticated(error.code);
-      else metrics.request(operation, error.code, seconds(began ?? clock.monotonic()));
+      else {
+        const name = operation === undefined ? undefined : metricName(service, operation);
+        metrics.request(name, error.code, seconds(began ?? clock.monotonic()));
+      }
     }
   };
 
@@ -107,7 +154,7 @@ export function callHandler(
     return (clock.monotonic() - since) / 1000;
   }
 
-  function logError(error: KmsError, { requestId }: Origin, operation: string | undefined): void {
+  function logError(error: KmsError, requestId: string, operation: string | undefined): void {
     if (statusOf(error.code) >= 500) {
       log.error(
         { requestId, operation, code: error.code, detail: error.detail, err: error.cause },
@@ -122,17 +169,11 @@ export function callHandler(
   }
 }
 
-const prefix = 'TrentService.';
+/** Where AWS has the endpoints of the services that are of no region. */
+const globalRegion = 'us-east-1';
 
-function readTarget(headers: RequestHeaders): string | undefined {
-  const target = headers.get('x-amz-target');
-  return target?.startsWith(prefix) ? target.slice(prefix.length) : undefined;
-}
-
-/** Media types are case-insensitive and may have parameters (RFC 9110 §8.3.1). */
-function isAmzJson(type: string | undefined): boolean {
-  if (type === 'application/x-amz-json-1.1') return true;
-  return type !== undefined && /^application\/x-amz-json-1\.1[ \t]*(;|$)/i.test(type);
+function unknownOperation(): KmsError {
+  return new KmsError('UnknownOperationException', '');
 }
 
 /** An IPv4 address as such, also where the socket listens on IPv6. */

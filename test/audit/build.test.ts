@@ -62,8 +62,16 @@ describe('an audit record', () => {
     // As JSON six characters each.
     const text = '\u0001'.repeat(1_000_000);
     const escaped = (length: number) => ({ a: '\u0001'.repeat(length) });
-    const resource = { accountId: text, type: 'AWS::KMS::Key', ARN: text } as const;
-    const caller = { type: 'IAMUser', arn: text, principalId: text, account: text, userName: text } as const;
+    const resource = { accountId: text, type: text, ARN: text };
+    const role = { principalId: text, arn: text, account: text, roleName: text };
+    const caller = {
+      type: 'AssumedRole',
+      arn: text,
+      principalId: text,
+      account: text,
+      userName: text,
+      session: { issuedAt: 0, role },
+    } as const;
     const largest = {
       region: text,
       account: text,
@@ -110,6 +118,55 @@ describe('an audit record', () => {
       accessKeyId: 'AKIAAAAAAAAAAAAAAAAA',
       userName: 'alice',
     });
+  });
+
+  it('says which role was assumed, and when', () => {
+    const account = '111122223333';
+    const role = {
+      principalId: 'AROAAAAAAAAAAAAAAAAAA',
+      arn: `arn:aws:iam::${account}:role/application`,
+      account,
+      roleName: 'application',
+    };
+    const caller = {
+      type: 'AssumedRole',
+      principalId: `${role.principalId}:blue`,
+      arn: `arn:aws:sts::${account}:assumed-role/application/blue`,
+      account,
+      userName: undefined,
+      session: { issuedAt: clock.now(), role },
+    } as const;
+    const attributes = { creationDate: '2026-01-31T23:59:59Z', mfaAuthenticated: 'false' };
+    expect(userIdentity(caller, 'ASIAAAAAAAAAAAAAAAAA')).to.deep.equal({
+      type: 'AssumedRole',
+      principalId: `${role.principalId}:blue`,
+      arn: `arn:aws:sts::${account}:assumed-role/application/blue`,
+      accountId: account,
+      accessKeyId: 'ASIAAAAAAAAAAAAAAAAA',
+      sessionContext: {
+        sessionIssuer: {
+          type: 'Role',
+          principalId: role.principalId,
+          arn: role.arn,
+          accountId: account,
+          userName: 'application',
+        },
+        attributes,
+      },
+    });
+    const own = { ...caller, type: 'IAMUser', session: { issuedAt: clock.now() } } as const;
+    expect(userIdentity(own, undefined).sessionContext).to.deep.equal({ attributes });
+  });
+
+  it('names the service that was called', () => {
+    expect(recordApiCall(clock, call).eventSource).to.equal('kms.amazonaws.com');
+    expect(recordApiCall(clock, { ...call, source: 'sts.amazonaws.com' }).eventSource).to.equal(
+      'sts.amazonaws.com',
+    );
+    const event = { name: 'CreateAccount', region: '', account: '', resources: [] };
+    expect(recordServiceEvent(clock, { ...event, source: 'iam.amazonaws.com' }).eventSource).to.equal(
+      'iam.amazonaws.com',
+    );
   });
 
   it('has the time to the second, the clock’s own, also when that jumps back', () => {

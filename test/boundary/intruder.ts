@@ -9,8 +9,8 @@ export interface Order {
   readonly module: string;
   readonly label: string;
   readonly pin: string;
-  readonly action: /** Removes the object with this CKA_ID (hex). */
-    | { readonly type: 'destroy'; readonly id: string }
+  readonly action: /** Removes the object with this CKA_ID (hex), and of this class where it is given. */
+    | { readonly type: 'destroy'; readonly id: string; readonly class?: number }
     /** Makes a whole AES key with this CKA_ID (hex) and no label, as another program on the same token may. */
     | { readonly type: 'plant'; readonly id: string }
     | { readonly type: 'change-pin'; readonly pin: string }
@@ -40,6 +40,12 @@ function codeOf(error: unknown): number {
   return Number(match[1]);
 }
 
+/** A point of P-256: its generator. */
+const generator = Buffer.from(
+  '046b17d1f2e12c4247f8bce6e563a440f277037d812deb33a0f4a13945d898c296' +
+    '4fe342e2fe1a7f9b8ee7eb4a7c0f9e162bce33576b315ececbb6406837bf51f5',
+  'hex',
+);
 const yes = Buffer.of(1);
 const no = Buffer.of(0);
 
@@ -149,6 +155,23 @@ function probe(session: Buffer, slot: Buffer, object: Buffer): Attempts {
     });
     attempt(`decrypt with ${name}`, (own) => p11.C_DecryptInit(own, mechanism, object));
   }
+  for (const [name, mechanism] of Object.entries({ ECDSA: c.CKM_ECDSA, 'ECDSA-SHA-1': c.CKM_ECDSA_SHA1 })) {
+    attempt(`sign with ${name}`, (own) => {
+      p11.C_SignInit(own, { mechanism }, object);
+      p11.C_Sign(own, Buffer.alloc(32, 1), Buffer.alloc(128));
+    });
+  }
+  const agreement: pkcs11js.ECDH1 = { type: c.CK_PARAMS_EC_DH, kdf: c.CKD_NULL, publicData: generator };
+  attempt('derive by ECDH', (own) =>
+    p11.C_DeriveKey(own, { mechanism: c.CKM_ECDH1_DERIVE, parameter: agreement }, object, [
+      { type: c.CKA_CLASS, value: c.CKO_SECRET_KEY },
+      { type: c.CKA_KEY_TYPE, value: c.CKK_GENERIC_SECRET },
+      { type: c.CKA_VALUE_LEN, value: 32 },
+      { type: c.CKA_TOKEN, value: no },
+      { type: c.CKA_SENSITIVE, value: no },
+      { type: c.CKA_EXTRACTABLE, value: yes },
+    ]),
+  );
   const macs: Record<string, number> = {
     'AES-CMAC': 0x108a,
     'HMAC-MD5': c.CKM_MD5_HMAC,
@@ -201,7 +224,10 @@ function carryOut(order: Order): Findings {
     return { objects: [] };
   }
   if (order.action.type === 'destroy') {
-    const found = find(session, [{ type: c.CKA_ID, value: Buffer.from(order.action.id, 'hex') }]);
+    const found = find(session, [
+      { type: c.CKA_ID, value: Buffer.from(order.action.id, 'hex') },
+      ...(order.action.class === undefined ? [] : [{ type: c.CKA_CLASS, value: order.action.class }]),
+    ]);
     for (const object of found) p11.C_DestroyObject(session, object);
     if (found.length !== 1) throw new Error(`${found.length} objects with the id ${order.action.id}`);
     return { objects: [] };

@@ -6,9 +6,10 @@ import type { Findings } from './intruder.ts';
 
 /**
  * A token's user may digest a secret key (PKCS#11 2.40 §5.10, C_DigestKey) and no attribute forbids it
- * in SoftHSM. The digest of 256 random bits tells nothing of them.
+ * in SoftHSM, which digests a private key too. The digest of 256 random bits tells nothing of them.
  */
 const always = ['digest its value'];
+const publicClass = 2;
 const gcm = ['encrypt with AES-GCM', 'decrypt with AES-GCM'];
 /** What whoever has the PIN may do with each of Coffer's keys; everything else that was tried must be refused. */
 const allowed = new Map([
@@ -16,6 +17,7 @@ const allowed = new Map([
   ['the canary', [...gcm, ...always]],
   ['the trail key', ['sign with HMAC-SHA-256', ...always]],
   ['the sealing key', [...gcm, ...always]],
+  ['the checkpoint key', ['sign with ECDSA', ...always]],
 ]);
 
 describe('whoever logs in with the PIN', () => {
@@ -27,6 +29,7 @@ describe('whoever logs in with the PIN', () => {
     'the canary': 'coffer canary',
     'the trail key': 'coffer trail',
     'the sealing key': 'coffer sealing',
+    'the checkpoint key': 'coffer checkpoint',
   };
 
   before(async () => {
@@ -39,20 +42,27 @@ describe('whoever logs in with the PIN', () => {
   });
   after(() => tier.close());
 
-  it('finds these four objects and no other', () => {
-    expect(findings.objects.map(({ label }) => label)).to.have.members(Object.values(labels));
+  it('finds these five keys, the public half of one, and no other object', () => {
+    expect(findings.objects.map(({ label }) => label)).to.have.members([
+      ...Object.values(labels),
+      'coffer checkpoint',
+    ]);
+    expect(findings.objects.filter((object) => object.class === publicClass)).to.have.length(1);
   });
+
+  const attemptsOn = (label: string) =>
+    findings.objects.find((object) => object.label === label && object.class !== publicClass)?.attempts ?? {};
 
   for (const [name, label] of Object.entries(labels)) {
     it(`can do with ${name} what Coffer does and nothing else`, () => {
-      const attempts = findings.objects.find((object) => object.label === label)?.attempts ?? {};
+      const attempts = attemptsOn(label);
       const done = Object.keys(attempts).filter((attempt) => attempts[attempt] === 'ok');
       expect(Object.keys(attempts)).to.have.length.above(40);
       expect(done).to.have.members(allowed.get(name) ?? []);
     });
 
     it(`can't read, wrap out or change ${name}`, () => {
-      const attempts = findings.objects.find((object) => object.label === label)?.attempts ?? {};
+      const attempts = attemptsOn(label);
       const ckr = { sensitive: 0x11, unextractable: 0x6a };
       expect(attempts['read CKA_VALUE']).to.equal(ckr.sensitive);
       expect(attempts['be wrapped by RFC 3394']).to.equal(ckr.unextractable);

@@ -30,6 +30,8 @@ describe('a client that is attached and means harm', () => {
       'canary',
       'trail',
       'sealing',
+      'checkpoint',
+      'public',
       'material',
       'material',
     ]);
@@ -41,7 +43,7 @@ describe('a client that is attached and means harm', () => {
   });
   after(() => tier.close());
 
-  for (const kind of ['canary', 'trail', 'sealing'] as const) {
+  for (const kind of ['canary', 'trail', 'sealing', 'checkpoint'] as const) {
     it(`can't use or destroy the ${kind} object as if it were a master key`, async () => {
       const materialId = objects.find((object) => object.kind === kind)?.id ?? '';
       const posing: MaterialRef = { keyId: mine.keyId, materialId };
@@ -84,7 +86,7 @@ describe('a client that is attached and means harm', () => {
     const { sealed } = await hsm.createAccessKeySecret(aad);
     for (const [date, region, service] of [
       ['20991231', 'us-east-1', 'kms'],
-      [dateIn(0), 'us-east-1', 'iam'],
+      [dateIn(0), 'us-east-1', 's3'],
     ] as const) {
       expect(await outcomeOf(hsm.deriveSigningKey(aad, sealed, date, region, service))).to.equal('internal');
     }

@@ -1,7 +1,7 @@
 import { expect } from 'chai';
 import pkcs11 from 'pkcs11js';
 import type { Hsm } from '../../src/keys/hsm.ts';
-import { newMaterial, outcomeOf, roundTrip, trailGroup } from './load.ts';
+import { checkpoint, newMaterial, outcomeOf, roundTrip, trailGroup } from './load.ts';
 import { eventually } from './process.ts';
 import { makeTier, type Tier } from './tier.ts';
 
@@ -86,7 +86,7 @@ describe('a key that is being made', () => {
   });
 });
 
-describe("a claim of Coffer's own three keys", () => {
+describe("a claim of Coffer's own four keys", () => {
   let tier: Tier;
   let hsm: Hsm;
 
@@ -100,22 +100,55 @@ describe("a claim of Coffer's own three keys", () => {
   it('that a crash cut short after any of them can be made again', async () => {
     const made: string[][] = [];
     // Of the calls to C_GenerateKey that this try makes: what an earlier one made is kept.
-    for (const [index, argument] of [0, 1, 1].entries()) {
-      tier.inject({ times: 'once', fault: 'crash', call: 'C_GenerateKey', argument });
+    const calls = [
+      ['C_GenerateKey', 0],
+      ['C_GenerateKey', 1],
+      ['C_GenerateKeyPair', 0],
+      ['C_GenerateKey', 0],
+    ] as const;
+    for (const [index, [call, argument]] of calls.entries()) {
+      tier.inject({ times: 'once', fault: 'crash', call, argument });
       const outcome = await outcomeOf(hsm.claim(storeId));
-      expect(['unavailable', 'timeout'], `after ${argument}`).to.include(outcome);
+      expect(['unavailable', 'timeout'], `${call} after ${argument}`).to.include(outcome);
       tier.inject();
       await eventually('a host serves', async () => (await outcomeOf(hsm.identity())) === 'ok', 4_000);
       expect(tier.struck()).to.equal(index + 1);
       made.push((await hsm.listObjects()).map(({ kind }) => kind).sort());
       expect((await hsm.identity()).storeId).to.equal(undefined);
     }
-    expect(made).to.deep.equal([[], ['trail'], ['sealing', 'trail']]);
+    expect(made).to.deep.equal([
+      [],
+      ['trail'],
+      ['sealing', 'trail'],
+      ['checkpoint', 'public', 'sealing', 'trail'],
+    ]);
     await hsm.claim(storeId);
     expect((await hsm.identity()).storeId).to.equal(storeId);
     const kinds = (await hsm.listObjects()).map(({ kind }) => kind);
-    expect(kinds).to.have.members(['canary', 'trail', 'sealing']);
+    expect(kinds).to.have.members(['canary', 'trail', 'sealing', 'checkpoint', 'public']);
     expect(await outcomeOf(hsm.trailMac(trailGroup()))).to.equal('ok');
     expect(await outcomeOf(hsm.createAccessKeySecret(Buffer.from('aad')))).to.equal('ok');
+    expect(await outcomeOf(hsm.trailSign(checkpoint))).to.equal('ok');
+  });
+
+  it('leaves nothing of a checkpoint key whose attributes are not as asked, and no canary', async () => {
+    const own = makeTier({ hosts: 1, faults: true });
+    try {
+      await own.start();
+      const other = own.connect();
+      own.inject({
+        times: 'always',
+        fault: 'lie',
+        call: 'C_GetAttributeValue',
+        argument: pkcs11.CKA_SIGN_RECOVER,
+      });
+      expect(await outcomeOf(other.claim(storeId))).to.equal('unsupported');
+      own.inject();
+      expect((await other.listObjects()).map(({ kind }) => kind)).to.have.members(['trail', 'sealing']);
+      await other.claim(storeId);
+      expect(await outcomeOf(other.trailSign(checkpoint))).to.equal('ok');
+    } finally {
+      await own.close();
+    }
   });
 });

@@ -1,6 +1,12 @@
 import { randomBytes, randomUUID } from 'node:crypto';
 import { groupMacInput } from '../../src/audit/line.ts';
-import { type Hsm, HsmError, type HsmErrorKind, type MaterialRef } from '../../src/keys/hsm.ts';
+import {
+  type Hsm,
+  HsmError,
+  type HsmErrorKind,
+  type MaterialRef,
+  trailCheckpointDomain,
+} from '../../src/keys/hsm.ts';
 
 /** What became of a request: `wrong` is an answer that isn't the right one, `other` an error that is no HsmError. */
 export type Outcome = 'ok' | 'wrong' | 'other' | HsmErrorKind;
@@ -16,6 +22,9 @@ export function newMaterial(): MaterialRef {
 export function trailGroup(sequence = 1): Buffer {
   return groupMacInput({ stream: '0011223344556677', sequence, previous: 'ab'.repeat(32) });
 }
+
+/** What the checkpoint key signs. */
+export const checkpoint = Buffer.concat([trailCheckpointDomain, Buffer.from('heads')]);
 
 /** YYYYMMDD, so many days from now. */
 export function dateIn(days: number): string {

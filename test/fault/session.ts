@@ -45,9 +45,9 @@ export async function intrude(
   return findings;
 }
 
-/** Destroys the one object that has this CKA_ID (hex). */
-export async function destroyObject(tier: Target, id: string): Promise<void> {
-  await intrude(tier, { type: 'destroy', id });
+/** Destroys the one object that has this CKA_ID (hex) and, where it is given, is of this class. */
+export async function destroyObject(tier: Target, id: string, type?: number): Promise<void> {
+  await intrude(tier, { type: 'destroy', id, ...(type !== undefined && { class: type }) });
 }
 
 /** Makes a key with this CKA_ID (hex) and no label, as another program may that uses the same token. */

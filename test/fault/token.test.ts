@@ -1,9 +1,12 @@
+import { createPublicKey, verify } from 'node:crypto';
 import { existsSync, mkdirSync, renameSync, rmdirSync } from 'node:fs';
 import { setTimeout as rest } from 'node:timers/promises';
 import { expect } from 'chai';
+import pkcs11 from 'pkcs11js';
 import { headerBytes } from '../../src/keys/ciphertext.ts';
 import type { Hsm, MaterialRef } from '../../src/keys/hsm.ts';
 import {
+  checkpoint,
   dateIn,
   newMaterial,
   type Outcome,
@@ -19,6 +22,7 @@ import { type FaultName, makeTier, type Tier } from './tier.ts';
 
 const marked = Buffer.alloc(77, 7);
 const context = Buffer.from('context');
+const { CKO_PUBLIC_KEY: publicClass, CKO_PRIVATE_KEY: privateClass } = pkcs11;
 const storeId = '00112233445566778899aabbccddeeff';
 
 const ckr = {
@@ -295,7 +299,38 @@ describe('a token whose canary fails in passing when it is opened', () => {
         'canary',
         'trail',
         'sealing',
+        'checkpoint',
+        'public',
       ]);
+    } finally {
+      await tier.close();
+    }
+  });
+
+  it('gets the checkpoint key that it lacks, or lacks a half of, when its own store claims it', async () => {
+    const tier = makeTier({ hosts: 1 });
+    try {
+      await tier.start();
+      const hsm = tier.connect();
+      await hsm.claim(storeId);
+      const before = await hsm.listObjects();
+      const first = await hsm.trailPublicKey();
+      await hsm.claim(storeId);
+      expect(await hsm.trailPublicKey()).to.deep.equal(first);
+      const id = before.find(({ kind }) => kind === 'checkpoint')?.id ?? '';
+      for (const halves of [[publicClass], [privateClass], [privateClass, publicClass]]) {
+        const last = await hsm.trailPublicKey();
+        for (const half of halves) await destroyObject(tier, id, half);
+        const missing = halves.includes(publicClass) ? hsm.trailPublicKey() : hsm.trailSign(checkpoint);
+        expect(await outcomeOf(missing), halves.join()).to.equal('missing-object');
+        expect(await outcomeOf(hsm.claim('ff'.repeat(16)))).to.equal('internal');
+        await hsm.claim(storeId);
+        const key = await hsm.trailPublicKey();
+        expect(key.equals(last)).to.equal(false);
+        const publicKey = createPublicKey({ key, format: 'der', type: 'spki' });
+        expect(verify('sha256', checkpoint, publicKey, await hsm.trailSign(checkpoint))).to.equal(true);
+        expect(await hsm.listObjects()).to.have.deep.members(before);
+      }
     } finally {
       await tier.close();
     }

@@ -3,6 +3,7 @@ import fc from 'fast-check';
 import { groupMacInput } from '../../src/audit/line.ts';
 import { countFrames, FrameReader, FrameWriter } from '../../src/hsm/frame.ts';
 import { operationCodes, readRequest, trailMacDomain } from '../../src/hsm/request.ts';
+import { trailCheckpointDomain } from '../../src/keys/hsm.ts';
 
 interface Frame {
   readonly code: number;
@@ -131,18 +132,23 @@ describe('requests', () => {
 
   it('of any bytes are read or refused, and never overrun', () => {
     fc.assert(
-      fc.property(fc.integer({ min: 0, max: 20 }), fc.uint8Array({ maxLength: 400 }), (code, bytes) => {
-        const body = Buffer.from(bytes);
-        const around = Buffer.concat([Buffer.alloc(7, 0xff), body, Buffer.alloc(9, 0xff)]);
-        const inside = readRequest(code, around, 7, 7 + body.length);
-        expect(inside).to.deep.equal(parse(code, body));
-      }),
+      fc.property(
+        fc.integer({ min: 0, max: Object.keys(operationCodes).length + 2 }),
+        fc.uint8Array({ maxLength: 400 }),
+        (code, bytes) => {
+          const body = Buffer.from(bytes);
+          const around = Buffer.concat([Buffer.alloc(7, 0xff), body, Buffer.alloc(9, 0xff)]);
+          const inside = readRequest(code, around, 7, 7 + body.length);
+          expect(inside).to.deep.equal(parse(code, body));
+        },
+      ),
       { numRuns: 2_000 },
     );
   });
 
   it('of an operation that isn’t there are refused', () => {
-    for (const code of [0, 16, 255]) expect(parse(code, Buffer.alloc(0))).to.equal(undefined);
+    for (const code of [0, Object.keys(operationCodes).length + 1, 255])
+      expect(parse(code, Buffer.alloc(0))).to.equal(undefined);
   });
 
   it('with a byte too many are refused where the layout is fixed', () => {
@@ -152,6 +158,7 @@ describe('requests', () => {
       [operationCodes.health, 0],
       [operationCodes.identity, 0],
       [operationCodes.listObjects, 0],
+      [operationCodes.trailPublicKey, 0],
       [operationCodes.claim, 16],
     ];
     for (const [code, size] of sizes) {
@@ -171,6 +178,20 @@ describe('requests', () => {
     }
     expect(parse(operationCodes.trailMac, group.subarray(0, -1))).to.equal(undefined);
     expect(parse(operationCodes.trailMac, Buffer.concat([group, Buffer.alloc(1)]))).to.equal(undefined);
+  });
+
+  it('for the checkpoint key hold a checkpoint, 4,096 bytes at most', () => {
+    const checkpoint = (size: number) =>
+      Buffer.concat([trailCheckpointDomain, Buffer.alloc(size - trailCheckpointDomain.length, 1)]);
+    const sized = (size: number) => parse(operationCodes.trailSign, checkpoint(size));
+    expect(sized(4096)).to.deep.equal({ operation: 'trailSign', data: checkpoint(4096) });
+    expect(sized(4097)).to.equal(undefined);
+    expect(sized(trailCheckpointDomain.length), 'nothing but the prefix').to.equal(undefined);
+    for (let at = 0; at < trailCheckpointDomain.length; at++) {
+      const changed = checkpoint(64);
+      changed[at] = (changed[at] ?? 0) ^ 1;
+      expect(parse(operationCodes.trailSign, changed), `byte ${at}`).to.equal(undefined);
+    }
   });
 
   it('have room for no IV to encrypt under', () => {

@@ -6,9 +6,10 @@ describe('the scope that a host derives a signing key for', () => {
   const may = (date: string, region = 'us-east-1', service = 'kms') =>
     isDerivable(date, region, service, now);
 
-  it('is of the service kms alone', () => {
-    expect(may('20260301')).to.equal(true);
-    for (const service of ['iam', 's3', 'KMS', 'kms ', ''])
+  it('is of a service that Coffer answers for', () => {
+    for (const service of ['kms', 'iam', 'sts', 'cloudtrail'])
+      expect(may('20260301', 'us-east-1', service)).to.equal(true);
+    for (const service of ['s3', 'KMS', 'kms ', 'iam,kms', ''])
       expect(may('20260301', 'us-east-1', service)).to.equal(false);
   });
 

@@ -35,7 +35,11 @@ async function verify(
   const headers = new RequestHeaders(Array.isArray(request.headers) ? request.headers : raw(request.headers));
   const head = { method, url, headers };
   const claim = claimOf(head);
-  const canonical = judge(head, claim, { region, service, clock: { now: () => now, monotonic: () => 0 } });
+  const canonical = judge(head, claim, {
+    regions: [region],
+    service,
+    clock: { now: () => now, monotonic: () => 0 },
+  });
   if (claim.accessKeyId !== credential.accessKeyId && claim.accessKeyId !== 'AKIDEXAMPLE') {
     throw new KmsError('UnrecognizedClientException', 'unknown');
   }
@@ -418,13 +422,41 @@ describe('SigV4', () => {
       await refused(await signEncrypt({ accessKeyId: 'AKIAUNKNOWN' }), 'UnrecognizedClientException');
     });
 
-    it('refuses temporary credentials', async () => {
+    it('gives the token of temporary credentials to be judged', async () => {
+      for (const more of [{}, { presign: 60 }]) {
+        const signed = await signEncrypt({ sessionToken: 'to+ken/=', ...more });
+        const headers = new RequestHeaders(raw(signed.headers));
+        expect(claimOf({ ...signed, headers }).sessionToken).to.equal('to+ken/=');
+        expect(await verify(signed)).to.include({ principal });
+      }
+    });
+
+    it('refuses a token that is not signed, altered, left out or given twice', async () => {
+      const signed = await signEncrypt({ sessionToken: 'token' });
       await refused(
-        await signEncrypt({ sessionToken: 'token' }),
-        'UnrecognizedClientException',
-        'security token',
+        changed(signed, 'x-amz-security-token', () => 'other'),
+        'InvalidSignatureException',
       );
-      await refused(await signEncrypt({ sessionToken: 'token', presign: 60 }), 'UnrecognizedClientException');
+      await refused(without(signed, 'x-amz-security-token'), 'InvalidSignatureException');
+      await refused(
+        { ...signed, headers: [...raw(signed.headers), 'x-amz-security-token', 'token'] },
+        'InvalidSignatureException',
+      );
+      const bare = await signEncrypt();
+      await refused(
+        { ...bare, headers: { ...bare.headers, 'x-amz-security-token': 'token' } },
+        'InvalidSignatureException',
+        "'x-amz-security-token' must be a 'SignedHeader'",
+      );
+      const presigned = await signEncrypt({ presign: 60, sessionToken: 'token' });
+      await refused(
+        { ...presigned, url: presigned.url.replace('Security-Token=token', 'Security-Token=other') },
+        'InvalidSignatureException',
+      );
+      await refused(
+        { ...presigned, headers: { ...presigned.headers, 'x-amz-security-token': 'token' } },
+        'UnrecognizedClientException',
+      );
     });
 
     it('refuses another secret', async () => {

@@ -61,11 +61,11 @@ export async function assemble() {
     alarm: (detail) => alarms.push(detail),
   });
   const principal: Principal = {
-    type: 'IAMUser',
-    arn: `arn:aws:iam::${account}:user/administrator`,
-    principalId: 'AIDAEXAMPLE',
+    type: 'Root',
+    arn: `arn:aws:iam::${account}:root`,
+    principalId: account,
     account,
-    userName: 'administrator',
+    userName: undefined,
   };
 
   return {

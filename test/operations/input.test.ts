@@ -142,20 +142,6 @@ describe('input validation, in the words of AWS', () => {
       'UnsupportedOperationException',
       'Decrypt does not support the member Recipient.',
     ],
-    [
-      'a policy that nothing enforces',
-      'CreateKey',
-      { Policy: '{}' },
-      'UnsupportedOperationException',
-      'CreateKey does not support the member Policy.',
-    ],
-    [
-      'a grant token',
-      'Encrypt',
-      { ...encrypt, GrantTokens: ['a'] },
-      'UnsupportedOperationException',
-      'Encrypt does not support the member GrantTokens.',
-    ],
   ];
   for (const [name, operation, input, code, message] of cases) {
     it(`refuses ${name}`, () => {

@@ -55,7 +55,7 @@ describe('the cached repository', () => {
     });
     const found = await cache.findKey(scope, key.keyId);
     const alias = await cache.findAlias(scope, 'alias/a');
-    expect(found).to.deep.equal(key);
+    expect(found).to.deep.equal({ ...key, aliases: ['alias/a'] });
     expect(cache.findKey({ ...scope }, key.keyId)).to.equal(found);
     expect(cache.findAlias({ ...scope }, 'alias/a')).to.equal(alias);
     expect(asked).to.equal(2);
@@ -123,6 +123,7 @@ describe('the cached repository', () => {
   it('forgets what a change made stale, and only that', async () => {
     const one = await addKey(writer);
     const two = await addKey(writer);
+    const three = await addKey(writer);
     const made = {
       ...scope,
       type: 'alias-created',
@@ -132,6 +133,7 @@ describe('the cached repository', () => {
     await apply(writer, made);
     await cache.findKey(scope, one.keyId);
     await cache.findKey(scope, two.keyId);
+    await cache.findKey(scope, three.keyId);
     await cache.findAlias(scope, 'alias/a/b');
     const take = async (change: Parameters<typeof apply>[1]) => {
       const { invalidation } = await apply(writer, change);
@@ -148,11 +150,12 @@ describe('the cached repository', () => {
       updatedAt: 1,
     });
     asked = 0;
-    expect(cache.findKey(scope, two.keyId)).to.include({ state: 'Enabled' });
+    expect(cache.findKey(scope, three.keyId)).to.include({ state: 'Enabled' });
     expect(asked).to.equal(0);
     expect(await cache.findKey(scope, one.keyId)).to.include({ state: 'Disabled' });
+    expect(await cache.findKey(scope, two.keyId)).to.have.deep.property('aliases', ['alias/a/b']);
     expect(await cache.findAlias(scope, 'alias/a/b')).to.include({ targetKeyId: two.keyId });
-    expect(asked).to.equal(2);
+    expect(asked).to.equal(3);
   });
 
   it('finds a key, an alias and a credential that came after it was asked for them in vain', async () => {

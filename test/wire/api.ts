@@ -28,13 +28,12 @@ export function memoryLog(lines: Record<string, unknown>[]): pino.Logger {
 }
 
 export async function startApi(
-  options: Partial<ListenOptions> & Partial<Pick<AppOptions, 'body' | 'signer'>> = {},
+  options: Partial<ListenOptions> & Partial<Pick<AppOptions, 'body' | 'signer' | 'region'>> = {},
 ): Promise<Api> {
   const lines: Record<string, unknown>[] = [];
   const log = memoryLog(lines);
   const metrics = createMetrics(['Encrypt', 'ListKeys']);
   const keys = signingKeys({
-    service: 'kms',
     identities: {
       findAccessKey: async (accessKeyId) =>
         accessKeyId === credential.accessKeyId
@@ -52,7 +51,7 @@ export async function startApi(
     readiness: async () => ({ ready: true, checks: { token: 'ok' } }),
   };
   const app = createApp({
-    region: 'us-east-1',
+    region: options.region ?? 'us-east-1',
     clock: systemClock,
     signer: options.signer ?? keys.find,
     metrics,

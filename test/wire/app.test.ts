@@ -35,6 +35,8 @@ describe('the API on the wire', () => {
           region: 'us-east-1',
           sourceIp: '127.0.0.1',
           userAgent: 'test/1',
+          service: 'kms',
+          secure: false,
           requestId: answer.headers['x-amzn-requestid'],
         },
       ]);

@@ -1,7 +1,8 @@
 /** Finding a key's handle, once: SoftHSM takes 17 µs to find for each object in the token. */
 import type graphene from 'graphene-pk11';
 import { Failure } from './failure.ts';
-import { findKeys, labelOf, materialLabel } from './object.ts';
+import { checkpointLabel, findKeys, labelOf, materialLabel } from './object.ts';
+import { findHalves } from './pair.ts';
 import type { Token } from './token.ts';
 
 /**
@@ -33,6 +34,28 @@ export function labelHandle(token: Token, label: string): Buffer {
   const { handle } = findOne(token, label, (session) => findKeys(session, { label }));
   token.handles.set(label, handle);
   return handle;
+}
+
+/** The private half of the checkpoint key. @throws as materialHandle */
+export function checkpointHandle(token: Token): Buffer {
+  const cached = token.handles.get(checkpointLabel);
+  if (cached !== undefined) return cached;
+  const { handle } = findOne(
+    token,
+    checkpointLabel,
+    (session) => findHalves(session, { label: checkpointLabel }).privateKeys,
+  );
+  token.handles.set(checkpointLabel, handle);
+  return handle;
+}
+
+/** The public half of the checkpoint key. @throws as materialHandle */
+export function checkpointPublicKey(token: Token): graphene.SessionObject {
+  return findOne(
+    token,
+    checkpointLabel,
+    (session) => findHalves(session, { label: checkpointLabel }).publicKeys,
+  );
 }
 
 function findOne(

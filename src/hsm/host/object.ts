@@ -8,12 +8,13 @@ import { Failure } from './failure.ts';
 import type { Quirk } from './quirk.ts';
 
 // Graphene declares `copyable` and doesn't know its number (PKCS#11 2.40 §4.4).
-const copyable = 0x171;
+export const copyable = 0x171;
 graphene.registerAttribute('copyable', copyable, 'boolean');
 
 export const canaryLabel = 'coffer canary';
 export const trailLabel = 'coffer trail';
 export const sealingLabel = 'coffer sealing';
+export const checkpointLabel = 'coffer checkpoint';
 
 /** @param material key id and material id, 32 bytes */
 export function materialLabel(material: Buffer): string {
@@ -117,7 +118,20 @@ function verify(key: graphene.SessionObject, asked: graphene.ITemplate, quirk: Q
   ];
   if (!quirk.misreports.includes('local')) expected.push(['LOCAL', pkcs11.CKA_LOCAL, true]);
   if (!quirk.refuses.includes('copyable')) expected.push(['COPYABLE', copyable, false]);
-  for (const [name, type, value] of expected) {
+  assertFlags(key, expected);
+  const length = attribute(key, pkcs11.CKA_VALUE_LEN);
+  if (length.length < 4 || length.readUInt32LE(0) !== asked.valueLen) {
+    throw new Failure('unsupported', `the token made a key whose CKA_VALUE_LEN is not ${asked.valueLen}`);
+  }
+  assertMechanisms(key, asked, quirk);
+}
+
+/** Name, number and value of boolean attributes. */
+export type Flags = readonly (readonly [name: string, type: number, value: boolean])[];
+
+/** @throws Failure `unsupported` where one reads back otherwise */
+export function assertFlags(key: graphene.SessionObject, flags: Flags): void {
+  for (const [name, type, value] of flags) {
     if (key.getAttribute(type)[0] !== (value ? 1 : 0)) {
       throw new Failure(
         'unsupported',
@@ -125,15 +139,14 @@ function verify(key: graphene.SessionObject, asked: graphene.ITemplate, quirk: Q
       );
     }
   }
-  const length = attribute(key, pkcs11.CKA_VALUE_LEN);
-  if (length.length < 4 || length.readUInt32LE(0) !== asked.valueLen) {
-    throw new Failure('unsupported', `the token made a key whose CKA_VALUE_LEN is not ${asked.valueLen}`);
-  }
-  if (!quirk.refuses.includes('allowedMechanisms')) {
-    const allowed = key.getAttribute(pkcs11.CKA_ALLOWED_MECHANISMS);
-    if (!Buffer.isBuffer(asked.allowedMechanisms) || !allowed.equals(asked.allowedMechanisms)) {
-      throw new Failure('unsupported', 'the token made a key whose CKA_ALLOWED_MECHANISMS is not as asked');
-    }
+}
+
+/** @throws Failure `unsupported` where the key may be used with other mechanisms than asked */
+export function assertMechanisms(key: graphene.SessionObject, asked: graphene.ITemplate, quirk: Quirk): void {
+  if (quirk.refuses.includes('allowedMechanisms')) return;
+  const allowed = key.getAttribute(pkcs11.CKA_ALLOWED_MECHANISMS);
+  if (!Buffer.isBuffer(asked.allowedMechanisms) || !allowed.equals(asked.allowedMechanisms)) {
+    throw new Failure('unsupported', 'the token made a key whose CKA_ALLOWED_MECHANISMS is not as asked');
   }
 }
 
@@ -189,14 +202,18 @@ export function list(session: graphene.Session): TokenObject[] {
     const id = listed(object, pkcs11.CKA_ID).toString('hex');
     if (!label.startsWith('coffer') && !(label === '' && id === '')) continue;
     if (label === '' && id === '' && isEmpty(object)) objects.push({ kind: 'shell', id, label });
-    else objects.push(describe(label, id, isSecretKey(object)));
+    else objects.push(describe(label, id, listed(object, pkcs11.CKA_CLASS)));
   }
   return objects;
 }
 
-function describe(label: string, id: string, secretKey: boolean): TokenObject {
+function describe(label: string, id: string, type: Buffer): TokenObject {
   const [, keyId, materialId] = materialPattern.exec(label) ?? [];
-  if (!secretKey) return { kind: 'unknown', id, label };
+  if (label === checkpointLabel && isClass(type, pkcs11.CKO_PRIVATE_KEY)) {
+    return { kind: 'checkpoint', id, label };
+  }
+  if (label === checkpointLabel && isClass(type, pkcs11.CKO_PUBLIC_KEY)) return { kind: 'public', id, label };
+  if (!isClass(type, pkcs11.CKO_SECRET_KEY)) return { kind: 'unknown', id, label };
   if (keyId !== undefined && materialId === id) return { kind: 'material', id, label, keyId };
   if (label === canaryLabel) return { kind: 'canary', id, label };
   if (label === trailLabel) return { kind: 'trail', id, label };
@@ -209,19 +226,21 @@ function isEmpty(object: graphene.SessionObject): boolean {
   return listed(object, pkcs11.CKA_VALUE_LEN).every((byte) => byte === 0);
 }
 
-function isSecretKey(object: graphene.SessionObject): boolean {
-  return isSecretKeyClass(listed(object, pkcs11.CKA_CLASS));
+function isClass(value: Buffer, wanted: number): boolean {
+  return value.length >= 4 && value.readUInt32LE(0) === wanted;
 }
 
-function isSecretKeyClass(value: Buffer): boolean {
-  return value.length >= 4 && value.readUInt32LE(0) === pkcs11.CKO_SECRET_KEY;
-}
-
-/** Whether an object is what is left of a key's making: it has no class, or is a secret key of no type or length. */
+/**
+ * Whether an object is what is left of a key's making: it has no class, or is a secret key of no type or length, or
+ * half a pair without its curve.
+ */
 export function isHalf(object: graphene.SessionObject): boolean {
   const type = attribute(object, pkcs11.CKA_CLASS);
   if (type.length === 0) return true;
-  if (!isSecretKeyClass(type)) return false;
+  if (isClass(type, pkcs11.CKO_PRIVATE_KEY) || isClass(type, pkcs11.CKO_PUBLIC_KEY)) {
+    return attribute(object, pkcs11.CKA_EC_PARAMS).length === 0;
+  }
+  if (!isClass(type, pkcs11.CKO_SECRET_KEY)) return false;
   return (
     attribute(object, pkcs11.CKA_KEY_TYPE).length === 0 ||
     attribute(object, pkcs11.CKA_VALUE_LEN).every((byte) => byte === 0)
@@ -239,7 +258,7 @@ export function destroy(object: graphene.SessionObject): void {
 }
 
 /** A CK_ULONG as the module's memory holds it, on the 64-bit little-endian machines that Node runs on. */
-function ulong(value: number): Buffer {
+export function ulong(value: number): Buffer {
   const bytes = Buffer.alloc(8);
   bytes.writeBigUInt64LE(BigInt(value));
   return bytes;

@@ -4,6 +4,7 @@ import { headerBytes, ivBytes, tagBytes, writeHeader } from '../../keys/cipherte
 import { errorCode, okCode } from '../answer.ts';
 import type { FrameWriter } from '../frame.ts';
 import { plaintextLimit, type Request, type SealedParts } from '../request.ts';
+import { checkpointPoint, signCheckpoint } from './checkpoint.ts';
 import { ckrText } from './ckr.ts';
 import { claim, identity } from './claim.ts';
 import { Entropy } from './entropy.ts';
@@ -119,6 +120,18 @@ export class Performer {
           return token.lib.C_Sign(token.session, request.data, room).length;
         });
         writer.skip(length);
+        return;
+      }
+      case 'trailSign': {
+        const signature = signCheckpoint(this.#token, request.data);
+        writer.begin(okCode, id, signature.length);
+        writer.bytes(signature);
+        return;
+      }
+      case 'trailPublicKey': {
+        const point = checkpointPoint(this.#token);
+        writer.begin(okCode, id, point.length);
+        writer.bytes(point);
         return;
       }
       case 'createAccessKeySecret': {

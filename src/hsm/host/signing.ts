@@ -53,6 +53,8 @@ export const signingKeyBytes = 32;
 /** A presigned request lives 7 days (AWS general reference, "X-Amz-Expires"), and clocks differ. */
 const pastDays = 8;
 const futureDays = 2;
+/** Those whose API the service answers. */
+const services: ReadonlySet<string> = new Set(['kms', 'iam', 'sts', 'cloudtrail']);
 const dayMilliseconds = 86_400_000;
 
 /**
@@ -61,7 +63,7 @@ const dayMilliseconds = 86_400_000;
  * @param date YYYYMMDD @param now by the host's own clock
  */
 export function isDerivable(date: string, region: string, service: string, now: number): boolean {
-  if (service !== 'kms' || region.length > 64 || !/^[a-z]{2}(-[a-z]+)+-\d+$/.test(region)) return false;
+  if (!services.has(service) || region.length > 64 || !/^[a-z]{2}(-[a-z]+)+-\d+$/.test(region)) return false;
   for (let day = -pastDays; day <= futureDays; day++) {
     const there = new Date(now + day * dayMilliseconds).toISOString().slice(0, 10).replaceAll('-', '');
     if (there === date) return true;

@@ -7,6 +7,8 @@ import { formatBasicTime, longestExpiry, parseBasicTime } from './time.ts';
 /** What a request says of its signature; nothing of it is proved yet. */
 export interface Claim {
   readonly accessKeyId: string;
+  /** What must come with temporary credentials; as given. */
+  readonly sessionToken: string | undefined;
   /** `date/region/service/aws4_request`. */
   readonly scope: string;
   readonly date: string;
@@ -48,16 +50,20 @@ export function readClaim(headers: RequestHeaders, query: string | undefined): C
   const presigned = parameters.some(({ name }) => isSigning(name));
   const authorization = headers.get('authorization');
   if (authorization !== undefined && presigned) throw new KmsError('InvalidSignatureException', onlyOne);
-  if (headers.get('x-amz-security-token') !== undefined) throw unknownToken();
-  if (presigned) return presignedClaim(parameters);
+  const sessionToken = headers.get('x-amz-security-token');
+  if (presigned) {
+    if (sessionToken !== undefined) throw unknownToken();
+    return presignedClaim(parameters);
+  }
   if (authorization === undefined || authorization === '') {
     throw new KmsError('MissingAuthenticationTokenException', 'Missing Authentication Token');
   }
   if (headers.repeats('authorization')) throw new KmsError('InvalidSignatureException', onlyOne);
-  return headerClaim(authorization, headers, parameters.map(({ canonical }) => canonical).join('&'));
+  const canonicalQuery = parameters.map(({ canonical }) => canonical).join('&');
+  return headerClaim(authorization, sessionToken, headers, canonicalQuery);
 }
 
-/** The answer to a key id that is unknown, inactive or of temporary credentials: always the same. */
+/** The answer to a key id that is unknown or inactive, or whose session token is none of it: always the same. */
 export function unknownToken(): KmsError {
   return new KmsError(
     'UnrecognizedClientException',
@@ -80,7 +86,12 @@ function isSigning(name: string): boolean {
   }
 }
 
-function headerClaim(authorization: string, headers: RequestHeaders, query: string): Claim {
+function headerClaim(
+  authorization: string,
+  sessionToken: string | undefined,
+  headers: RequestHeaders,
+  query: string,
+): Claim {
   const space = authorization.indexOf(' ');
   const scheme = space < 0 ? authorization : authorization.slice(0, space);
   if (scheme !== algorithm && scheme.startsWith('AWS4-')) {
@@ -139,6 +150,7 @@ function headerClaim(authorization: string, headers: RequestHeaders, query: stri
   const timestamp = date.length === 16 ? date : formatBasicTime(time);
   return {
     ...splitCredential(credential),
+    sessionToken,
     signedHeaders,
     signature,
     timestamp,
@@ -204,7 +216,6 @@ function presignedClaim(parameters: readonly QueryParameter[]): Claim {
   const signedHeaders = required('X-Amz-SignedHeaders');
   const timestamp = required('X-Amz-Date');
   const lifetime = required('X-Amz-Expires');
-  if (found.has('X-Amz-Security-Token')) throw unknownToken();
   const expires = /^\d{1,6}$/.test(lifetime) ? Number(lifetime) : Number.NaN;
   if (!(expires >= 1 && expires <= longestExpiry)) {
     throw incomplete(`X-Amz-Expires must be between 1 and ${longestExpiry} seconds, got '${lifetime}'`);
@@ -214,5 +225,14 @@ function presignedClaim(parameters: readonly QueryParameter[]): Claim {
     .filter(({ name }) => name !== 'X-Amz-Signature')
     .map(({ canonical }) => canonical)
     .join('&');
-  return { ...splitCredential(credential), signedHeaders, signature, timestamp, time, expires, query };
+  return {
+    ...splitCredential(credential),
+    sessionToken: found.get('X-Amz-Security-Token'),
+    signedHeaders,
+    signature,
+    timestamp,
+    time,
+    expires,
+    query,
+  };
 }

@@ -24,13 +24,17 @@ export interface Signer {
 
 /** What a signature must be made for. */
 export interface Audience {
-  readonly region: string;
+  /** Any one of them. */
+  readonly regions: readonly string[];
   readonly service: string;
   readonly clock: Clock;
 }
 
-/** @throws KmsError UnrecognizedClientException where the credential is unknown or inactive */
-export type FindSigner = (accessKeyId: string, date: string, region: string) => Signer | Promise<Signer>;
+/** Whose key signs a claim, and for what. */
+export type Credential = Pick<Claim, 'accessKeyId' | 'sessionToken' | 'date' | 'region' | 'service'>;
+
+/** @throws KmsError UnrecognizedClientException where the credential is unknown or inactive, ExpiredTokenException */
+export type FindSigner = (credential: Credential) => Signer | Promise<Signer>;
 
 export interface Verified {
   readonly principal: Principal;
@@ -117,12 +121,16 @@ function equal(expected: string, given: string): boolean {
   return timingSafeEqual(Buffer.from(expected, 'latin1'), Buffer.from(given, 'latin1'));
 }
 
-function checkScope(claim: Claim, { region, service }: Audience): void {
-  if (claim.region !== region) {
+/** The answer where a signature is made for another service than the one that the request is to. */
+export function wrongService(service: string): KmsError {
+  return invalid(`Credential should be scoped to correct service: '${service}'. `);
+}
+
+function checkScope(claim: Claim, { regions, service }: Audience): void {
+  if (!regions.includes(claim.region)) {
     throw invalid(`Credential should be scoped to a valid region, not '${claim.region}'. `);
   }
-  if (claim.service !== service)
-    throw invalid(`Credential should be scoped to correct service: '${service}'. `);
+  if (claim.service !== service) throw wrongService(service);
   if (claim.terminator !== 'aws4_request') {
     throw invalid(
       `Credential should be scoped with a valid terminator: 'aws4_request', not '${claim.terminator}'. `,
@@ -137,12 +145,20 @@ function checkScope(claim: Claim, { region, service }: Audience): void {
 }
 
 /** Headers that mean something to Coffer: two of one would let what is signed differ from what is done. */
-const single = ['host', 'content-type', 'x-amz-date', 'x-amz-target', 'x-amz-content-sha256', 'date'];
+const single = [
+  'host',
+  'content-type',
+  'x-amz-date',
+  'x-amz-target',
+  'x-amz-content-sha256',
+  'x-amz-security-token',
+  'date',
+];
 
 /**
  * INVARIANT: whatever header Coffer acts upon is either covered by the signature or bound by it (the date), but for
  * content-type: AWS's SDKs for PHP and for JavaScript (version 2) never sign it. All it can do is have the request
- * refused, since one media type alone is served.
+ * refused, since one media type alone is served with a target, and one without.
  * @returns the canonical headers
  */
 function coverHeaders(signedHeaders: string, headers: RequestHeaders): string {

@@ -1,9 +1,15 @@
-import { createHmac, randomBytes, randomUUID } from 'node:crypto';
+import { createHmac, createPublicKey, randomBytes, randomUUID, verify } from 'node:crypto';
 import { expect } from 'chai';
 import { connectHsm } from '../../../src/hsm/client.ts';
 import { overheadBytes, parseCiphertext } from '../../../src/keys/ciphertext.ts';
 import { canonicalContext } from '../../../src/keys/context.ts';
-import { type Hsm, HsmError, type HsmErrorKind, type MaterialRef } from '../../../src/keys/hsm.ts';
+import {
+  type Hsm,
+  HsmError,
+  type HsmErrorKind,
+  type MaterialRef,
+  trailCheckpointDomain,
+} from '../../../src/keys/hsm.ts';
 import { dateIn, trailGroup } from '../../fault/load.ts';
 import { log, startTier, type Tier, tokens } from './tier.ts';
 
@@ -49,11 +55,11 @@ for (const [name, token] of Object.entries(tokens)) {
       expect(before).to.include({ label: tier.config.label, objects: 0 });
       expect(before.storeId).to.equal(undefined);
       await hsm.claim(storeId);
-      expect(await hsm.identity()).to.include({ storeId, objects: 2 });
+      expect(await hsm.identity()).to.include({ storeId, objects: 3 });
       await hsm.claim(storeId);
-      expect(await hsm.identity()).to.include({ storeId, objects: 2 });
+      expect(await hsm.identity()).to.include({ storeId, objects: 3 });
       expect(await kindOf(hsm.claim('ff'.repeat(16)))).to.equal('internal');
-      expect(await hsm.identity()).to.include({ storeId, objects: 2 });
+      expect(await hsm.identity()).to.include({ storeId, objects: 3 });
     });
 
     it('generates a key, once for an id', async () => {
@@ -183,6 +189,33 @@ for (const [name, token] of Object.entries(tokens)) {
       }
     });
 
+    it('signs checkpoints of the trail, and its public key verifies them on every host', async () => {
+      const keys = await Promise.all(Array.from({ length: 4 }, () => hsm.trailPublicKey()));
+      expect(new Set(keys.map((key) => key.toString('hex'))).size).to.equal(1);
+      const publicKey = createPublicKey({ key: keys[0] ?? Buffer.alloc(0), format: 'der', type: 'spki' });
+      expect(publicKey.asymmetricKeyDetails).to.deep.equal({ namedCurve: 'prime256v1' });
+      // Enough that r and s begin with a set bit, and with a zero byte, now and then.
+      for (let round = 0; round < 300; round++) {
+        const checkpoint = Buffer.concat([trailCheckpointDomain, Buffer.from(`heads ${round}`)]);
+        const signature = await hsm.trailSign(checkpoint);
+        expect(verify('sha256', checkpoint, publicKey, signature)).to.equal(true);
+        expect(verify('sha256', checkpoint.subarray(1), publicKey, signature)).to.equal(false);
+      }
+    });
+
+    it('signs nothing but a checkpoint with the checkpoint key', async () => {
+      const checkpoint = Buffer.concat([trailCheckpointDomain, Buffer.from('heads')]);
+      for (const data of [
+        Buffer.from('anything'),
+        trailCheckpointDomain,
+        checkpoint.subarray(1),
+        trailGroup(),
+        Buffer.concat([checkpoint, Buffer.alloc(4096)]),
+      ]) {
+        expect(await kindOf(hsm.trailSign(data))).to.equal('internal');
+      }
+    });
+
     it('draws access-key secrets, seals them, and derives signing keys from them', async () => {
       const aad = Buffer.from('AKIA one');
       const { secret, sealed } = await hsm.createAccessKeySecret(aad);
@@ -195,7 +228,7 @@ for (const [name, token] of Object.entries(tokens)) {
         'invalid-ciphertext',
       );
       for (const [date, region, service] of [
-        [dateIn(0), 'eu-central-1', 'iam'],
+        [dateIn(0), 'eu-central-1', 's3'],
         [dateIn(3), 'eu-central-1', 'kms'],
         [dateIn(-10), 'eu-central-1', 'kms'],
         [dateIn(0), 'anywhere', 'kms'],

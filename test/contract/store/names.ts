@@ -48,7 +48,11 @@ export function namesContract(make: MakePlace): void {
     });
     expect(await reader.findAlias(scope, 'alias/a')).to.equal(undefined);
     const made = await apply(writer, { ...scope, type: 'alias-created', alias, from });
-    expect(made.invalidation).to.deep.include({ keys: [], aliases: stale });
+    expect(made.invalidation).to.deep.include({
+      keys: [`us-east-1/111122223333/${alias.targetKeyId}`],
+      aliases: stale,
+    });
+    expect(await reader.findKey(scope, alias.targetKeyId)).to.have.deep.property('aliases', ['alias/a']);
     expect(await reader.findAlias(scope, 'alias/a')).to.deep.equal(alias);
     await comesTo('exists', { ...scope, type: 'alias-created', alias, from });
     const elsewhere = { ...scope, region: 'eu-west-1' };
@@ -77,7 +81,10 @@ export function namesContract(make: MakePlace): void {
     await comesTo('conflict', move(one, 'nobody'));
     await comesTo('conflict', move(one, two, 'alias/b'));
     const moved = await apply(writer, move(one, two));
-    expect(moved.invalidation).to.deep.include({ aliases: stale });
+    expect(moved.invalidation).to.deep.include({
+      keys: [`us-east-1/111122223333/${one}`, `us-east-1/111122223333/${two}`],
+      aliases: stale,
+    });
     expect(await reader.findAlias(scope, 'alias/a')).to.deep.equal({
       ...newAlias('alias/a', two),
       updatedAt: 9,
