@@ -12,7 +12,7 @@ const floors: Record<string, readonly string[]> = {
   identity: ['types:policy'],
   keys: ['types:policy', 'types:audit'],
   hsm: ['keys'],
-  store: ['types:keys', 'types:identity', 'types:audit'],
+  store: ['types:keys', 'identity', 'types:audit'],
   operations: ['keys', 'policy', 'identity', 'audit'],
   jobs: ['operations', 'keys', 'metrics', 'audit'],
   wire: ['operations', 'identity', 'metrics'],

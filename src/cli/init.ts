@@ -1,4 +1,4 @@
-import { randomBytes, randomInt } from 'node:crypto';
+import { randomInt } from 'node:crypto';
 import { resolve } from 'node:path';
 import { parseArgs } from 'node:util';
 import pino from 'pino';
@@ -7,15 +7,13 @@ import { connectToken } from '../app/parts.ts';
 import { startTokenTier } from '../app/token-tier.ts';
 import { systemClock } from '../clock.ts';
 import { type Config, readConfig } from '../config.ts';
-import { sealingAad } from '../identity/credential.ts';
 import type { Principal } from '../identity/principal.ts';
 import type { Hsm } from '../keys/hsm.ts';
 import { openStoreWriter } from '../store/sqlite/open.ts';
 import type { StoreWriter } from '../store/store.ts';
+import { createAccessKey, createAdministrator } from './administrator.ts';
 import { readAccessKeyId, writeCredentials } from './credentials-file.ts';
 import { reportFailure } from './failure.ts';
-
-const administrator = 'administrator';
 
 /**
  * `coffer init --config FILE --credentials FILE`: makes the store, claims the token, creates the account and
@@ -60,7 +58,7 @@ async function initialise(
     const hsm = connectToken(config, log);
     opened.push(() => hsm.close());
     await claimToken({ storeId: store.storeId, ...(await store.count()) }, hsm);
-    const principal = await ensureAdministrator(store, wantedAccount);
+    const principal = await ensureAdministrator(store, config.region, wantedAccount);
     const accessKeyId = await ensureAccessKey(store, hsm, principal, credentialsFile, config);
     process.stdout.write(
       `${JSON.stringify({ account: principal.account, administrator: principal.arn, accessKeyId, credentialsFile })}\n`,
@@ -70,25 +68,19 @@ async function initialise(
   }
 }
 
-/** A crash between the two rows leaves an account without its administrator: the next run makes that one. */
-async function ensureAdministrator(store: StoreWriter, wanted: string | undefined): Promise<Principal> {
+/** A crash in between leaves an account without its administrator: the next run makes that one. */
+async function ensureAdministrator(
+  store: StoreWriter,
+  region: string,
+  wanted: string | undefined,
+): Promise<Principal> {
   const [existing] = await store.listAccounts();
   const account = existing?.account ?? wanted ?? String(randomInt(100_000_000_000, 1_000_000_000_000));
   if (wanted !== undefined && account !== wanted) {
     throw new Error(`the store has the account ${account} already: leave out --account`);
   }
   if (existing === undefined) await store.createAccount(account, 'main');
-  const found = await store.findPrincipal(account, administrator);
-  if (found !== undefined) return found;
-  const principal: Principal = {
-    type: 'IAMUser',
-    arn: `arn:aws:iam::${account}:user/${administrator}`,
-    principalId: identifier('AIDA'),
-    account,
-    userName: administrator,
-  };
-  await store.createPrincipal(principal);
-  return principal;
+  return createAdministrator(store, { account, region }, systemClock);
 }
 
 /** The file is written before the row: a crash leaves a file with a key that nobody knows, which the next run replaces. */
@@ -107,16 +99,8 @@ async function ensureAccessKey(
       `the administrator has two access keys already (${keys.map(({ accessKeyId }) => accessKeyId).join(', ')}) and \`${credentialsFile}\` holds neither: restore that file`,
     );
   }
-  const accessKeyId = identifier('AKIA');
-  const { secret, sealed } = await hsm.createAccessKeySecret(sealingAad(accessKeyId, principal.principalId));
-  writeCredentials(credentialsFile, accessKeyId, secret, config);
-  secret.fill(0);
-  await store.createAccessKey(accessKeyId, principal.principalId, sealed);
-  return accessKeyId;
-}
-
-/** AWS's unique identifiers: a prefix that tells the kind and 16 characters of base 32 (IAM user guide, "IAM identifiers"). */
-function identifier(prefix: 'AKIA' | 'AIDA'): string {
-  const alphabet = 'ABCDEFGHIJKLMNOPQRSTUVWXYZ234567';
-  return prefix + Array.from(randomBytes(16), (byte) => alphabet[byte & 31]).join('');
+  const scope = { account: principal.account, region: config.region };
+  return createAccessKey(store, hsm, scope, principal, systemClock, (accessKeyId, secret) =>
+    writeCredentials(credentialsFile, accessKeyId, secret, config),
+  );
 }

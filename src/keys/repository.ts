@@ -1,15 +1,9 @@
 import type { Scope } from '../arn.ts';
 import type { AuditRecord } from '../audit/record.ts';
 import type { MaybePromise } from '../maybe-promise.ts';
+import type { Page } from '../page.ts';
 import type { Tag } from '../tag.ts';
 import type { Alias, Key, KeyState } from './key.ts';
-
-/** A page of a list, and where the next begins. */
-export interface Page<T> {
-  readonly items: readonly T[];
-  /** Pass it as `after` for the next page; `undefined` at the end. */
-  readonly next: string | undefined;
-}
 
 /** What may be read, in every process. Keys in states `Creating` and `Abandoning` are not there. */
 export interface KeyRepository {
@@ -99,10 +93,28 @@ export type ChangeOutcome =
   | { readonly type: 'done' }
   /** What the change names as given no longer holds: read again and decide again. */
   | { readonly type: 'conflict' }
-  /** The alias is there already. */
+  | Refusal;
+
+/** Why a change can't be made, which the caller is told. */
+export type Refusal =
+  /** The name is taken. */
   | { readonly type: 'exists' }
-  /** More than `limit` tags. */
-  | { readonly type: 'limit' };
+  /** More of something than `limit`. */
+  | { readonly type: 'limit' }
+  /** What belongs to the thing that the change is about isn't there: a policy of a user, an attachment. */
+  | { readonly type: 'not-found' }
+  /** Something else must go before. */
+  | { readonly type: 'in-use'; readonly by: Dependent };
+
+export type Dependent =
+  | 'access-keys'
+  | 'attachments'
+  | 'inline-policies'
+  | 'memberships'
+  | 'members'
+  | 'policy-versions'
+  /** It is a policy's default version. */
+  | 'default-version';
 
 /**
  * Makes changes. One transaction holds the change, the next number of the change sequence and, where given,

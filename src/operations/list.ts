@@ -1,4 +1,4 @@
-import type { Page } from '../keys/repository.ts';
+import type { Page } from '../page.ts';
 import { readMarker, writeMarker } from './marker.ts';
 import type { OperationName } from './names.ts';
 

@@ -2,18 +2,19 @@ import type { z } from 'zod';
 import type { Scope } from '../arn.ts';
 import type { Clock } from '../clock.ts';
 import type { KmsError } from '../errors.ts';
+import type { IdentityChange } from '../identity/change.ts';
 import type { Principal } from '../identity/principal.ts';
 import type { IdentityRepository } from '../identity/repository.ts';
 import type { Hsm } from '../keys/hsm.ts';
 import type { Key, KeyUsage } from '../keys/key.ts';
-import type { ChangeWriter, KeyChange, KeyRepository } from '../keys/repository.ts';
+import type { ChangeWriter, KeyChange, KeyRepository, Refusal } from '../keys/repository.ts';
 import type { StateRule } from '../keys/state.ts';
 import type { ServiceName } from '../service.ts';
 import type { Tag } from '../tag.ts';
 import { parseInput } from './input.ts';
 
 /** All that operations change. */
-export type Change = KeyChange;
+export type Change = KeyChange | IdentityChange;
 
 /** What an operation works with. */
 export interface Services {
@@ -92,8 +93,8 @@ export type Result =
       readonly responseElements?: object;
       /** For the trail, where they are known only now (a key just made). */
       readonly keys?: readonly Key[];
-      /** What `exists` and `limit` mean for this operation. */
-      readonly refused?: (type: 'exists' | 'limit') => KmsError;
+      /** What a refusal of the store means for this operation. */
+      readonly refused?: (refusal: Refusal) => KmsError;
     };
 
 /** What a request comes to, before anything is done. */

@@ -153,7 +153,9 @@ export function createPipeline(
         return { done: false };
       case 'exists':
       case 'limit':
-        throw refused?.(outcome.type) ?? internalError(`a change was refused as \`${outcome.type}\``);
+      case 'not-found':
+      case 'in-use':
+        throw refused?.(outcome) ?? internalError(`a change was refused as \`${outcome.type}\``);
     }
   }
 

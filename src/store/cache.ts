@@ -77,7 +77,7 @@ export interface CachedRepository extends KeyRepository, IdentityRepository {
   readonly sequence: number | undefined;
 }
 
-/** Keeps what single look-ups found, and what they didn't find; lists go through to the reader. */
+/** Keeps what single look-ups found, and what they didn't find; everything else goes through to the reader. */
 export function cachedRepository(reader: KeyRepository & IdentityRepository): CachedRepository {
   const keys = new Scoped<Key>();
   const aliases = new Scoped<Alias>();
@@ -115,6 +115,8 @@ export function cachedRepository(reader: KeyRepository & IdentityRepository): Ca
   }
 
   return {
+    ...reader,
+
     findKey(scope: Scope, keyId: string): MaybePromise<Key | undefined> {
       const found = keys.get(scope, keyId);
       if (found !== undefined || keys.isAbsent(scope, keyId)) return found;
@@ -176,12 +178,6 @@ export function cachedRepository(reader: KeyRepository & IdentityRepository): Ca
         (document) => document !== undefined && managed.set(arn, document),
       );
     },
-
-    findIdentityId: (arn) => reader.findIdentityId(arn),
-    accountExists: (account) => reader.accountExists(account),
-    listKeyIds: (scope, after, limit) => reader.listKeyIds(scope, after, limit),
-    listAliases: (scope, keyId, after, limit) => reader.listAliases(scope, keyId, after, limit),
-    listTags: (scope, keyId, after, limit) => reader.listTags(scope, keyId, after, limit),
 
     invalidate(invalidation: Invalidation): void {
       const missed = sequence !== undefined && invalidation.sequence > sequence + 1;

@@ -1,27 +1,22 @@
 import type { Kysely } from 'kysely';
 import type { Scope } from '../arn.ts';
-import type { AccessKey } from '../identity/credential.ts';
-import type { Identity } from '../identity/principal.ts';
 import type { Alias, Key, KeyState } from '../keys/key.ts';
-import type { Page } from '../keys/repository.ts';
+import { type Page, page } from '../page.ts';
 import type { Tag } from '../tag.ts';
-import { selectAccessKeys, selectKeys, toAccessKey, toAlias, toKeys, withNames } from './rows.ts';
+import { directory } from './directory.ts';
+import { identityReader } from './identities.ts';
+import { selectKeys, toAlias, toKeys, withNames } from './rows.ts';
 import type { Schema } from './schema.ts';
 import type { StoreReader } from './store.ts';
 
 /** States that nobody sees: the key isn't made, or won't be. */
 const hidden: readonly KeyState[] = ['Creating', 'Abandoning'];
 
-/** @param found up to one more than `limit`, which only says that there is more */
-function page<T>(found: readonly T[], limit: number, nameOf: (item: T) => string): Page<T> {
-  if (found.length <= limit) return { items: found, next: undefined };
-  const items = found.slice(0, limit);
-  const last = items.at(-1);
-  return { items, next: last === undefined ? undefined : nameOf(last) };
-}
-
 export function storeReader(db: Kysely<Schema>): StoreReader {
   return {
+    ...identityReader(db),
+    ...directory(db),
+
     async findKeyAnywhere(region: string, keyId: string): Promise<Key | undefined> {
       const rows = await selectKeys(db)
         .where('keys.region', '=', region)
@@ -110,59 +105,6 @@ export function storeReader(db: Kysely<Schema>): StoreReader {
         .limit(limit + 1)
         .execute();
       return page(rows, limit, (tag) => tag.key);
-    },
-
-    async findAccessKey(accessKeyId: string): Promise<AccessKey | undefined> {
-      const row = await selectAccessKeys(db).where('access_key_id', '=', accessKeyId).executeTakeFirst();
-      return row && toAccessKey(row);
-    },
-
-    async findIdentity(id: string): Promise<Identity | undefined> {
-      const row = await db
-        .selectFrom('principals')
-        .select(['principal_id', 'account', 'arn', 'name'])
-        .where('principal_id', '=', id)
-        .where('type', '=', 'IAMUser')
-        .executeTakeFirst();
-      return (
-        row && {
-          type: 'User',
-          id,
-          account: row.account,
-          arn: row.arn,
-          name: row.name ?? '',
-          tags: [],
-          policies: [
-            {
-              type: 'managed policy',
-              id: 'arn:aws:iam::aws:policy/AdministratorAccess',
-              document:
-                '{"Version":"2012-10-17","Statement":[{"Effect":"Allow","Action":"*","Resource":"*"}]}',
-            },
-          ],
-          boundary: undefined,
-        }
-      );
-    },
-
-    async findIdentityId(arn: string): Promise<string | undefined> {
-      const row = await db
-        .selectFrom('principals')
-        .select('principal_id')
-        .where('arn', '=', arn)
-        .executeTakeFirst();
-      return row?.principal_id;
-    },
-
-    findManagedPolicy: async () => undefined,
-
-    async accountExists(account: string): Promise<boolean> {
-      const row = await db
-        .selectFrom('accounts')
-        .select('account')
-        .where('account', '=', account)
-        .executeTakeFirst();
-      return row !== undefined;
     },
 
     async changeSequence(): Promise<number> {

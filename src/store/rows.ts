@@ -127,32 +127,23 @@ export function toAlias(row: {
 export function selectAccessKeys(db: Kysely<Schema>) {
   return db
     .selectFrom('access_keys')
-    .innerJoin('principals', 'principals.principal_id', 'access_keys.principal_id')
-    .select([
-      'access_key_id',
-      'sealed_secret',
-      'active',
-      'principals.principal_id',
-      'account',
-      'type',
-      'name',
-      'arn',
-    ]);
+    .innerJoin('identities', 'identities.id', 'access_keys.principal_id')
+    .select(['access_key_id', 'sealed_secret', 'active', 'id', 'account', 'type', 'name', 'arn']);
 }
 
-export function toPrincipal(row: {
-  type: Principal['type'];
-  arn: string;
-  principal_id: string;
-  account: string;
-  name: string | null;
-}): Principal {
+/** Of a user or root. @throws StoreError `corrupt` where it is neither */
+export function toPrincipal(
+  row: Pick<Schema['identities'], 'type' | 'arn' | 'id' | 'account' | 'name'>,
+): Principal {
+  if (row.type !== 'Root' && row.type !== 'User') {
+    throw new StoreError('corrupt', `\`${row.arn}\` is no principal`);
+  }
   return {
-    type: row.type,
+    type: row.type === 'Root' ? 'Root' : 'IAMUser',
     arn: row.arn,
-    principalId: row.principal_id,
+    principalId: row.id,
     account: row.account,
-    userName: row.name ?? undefined,
+    userName: row.type === 'Root' ? undefined : row.name,
   };
 }
 

@@ -5,7 +5,12 @@ import type { KeyOrigin, KeySpec, KeyState, KeyUsage } from '../keys/key.ts';
 export interface Schema {
   meta: MetaTable;
   accounts: AccountsTable;
-  principals: PrincipalsTable;
+  identities: IdentitiesTable;
+  memberships: MembershipsTable;
+  inline_policies: InlinePoliciesTable;
+  managed_policies: ManagedPoliciesTable;
+  policy_versions: PolicyVersionsTable;
+  attachments: AttachmentsTable;
   access_keys: AccessKeysTable;
   keys: KeysTable;
   materials: MaterialsTable;
@@ -29,18 +34,75 @@ interface AccountsTable {
   created_at: number;
 }
 
-interface PrincipalsTable {
-  principal_id: string;
+interface IdentitiesTable {
+  /** `AIDA…`, `AGPA…`, `AROA…`, or of a root the account's number. */
+  id: string;
   account: string;
-  type: 'Root' | 'IAMUser';
-  /** Null for an account's root. */
-  name: string | null;
+  type: 'Root' | 'User' | 'Group' | 'Role';
+  /** Empty for a root. */
+  name: string;
+  /** The name in lower case. */
+  name_key: string;
+  path: string;
   arn: string;
   created_at: number;
+  /** The ARN of a managed policy. */
+  boundary: string | null;
+  /** JSON: they are always read whole. */
+  tags: string;
+  /** Of a role, as `max_session_duration`. */
+  trust_policy: string | null;
+  description: string | null;
+  /** Seconds. */
+  max_session_duration: number | null;
+}
+
+interface MembershipsTable {
+  user_id: string;
+  group_id: string;
+}
+
+interface InlinePoliciesTable {
+  identity_id: string;
+  name: string;
+  document: string;
+}
+
+interface ManagedPoliciesTable {
+  /** `ANPA…`. */
+  id: string;
+  account: string;
+  name: string;
+  /** The name in lower case. */
+  name_key: string;
+  path: string;
+  arn: string;
+  description: string | null;
+  default_version: number;
+  /** The highest number a version has had. */
+  last_version: number;
+  created_at: number;
+  updated_at: number;
+  /** JSON. */
+  tags: string;
+}
+
+interface PolicyVersionsTable {
+  policy_id: string;
+  version: number;
+  document: string;
+  created_at: number;
+}
+
+interface AttachmentsTable {
+  identity_id: string;
+  /** Of a managed policy of the same account, or one of AWS's own, which have no row. */
+  policy_arn: string;
 }
 
 interface AccessKeysTable {
   access_key_id: string;
+  /** Of a user or a root. */
   principal_id: string;
   sealed_secret: Uint8Array;
   active: 0 | 1;

@@ -1,5 +1,6 @@
 import type { Scope } from '../arn.ts';
 import type { AuditRecord } from '../audit/record.ts';
+import type { IdentityChange } from '../identity/change.ts';
 import type { AccessKey } from '../identity/credential.ts';
 import type { Principal } from '../identity/principal.ts';
 import type { IdentityRepository } from '../identity/repository.ts';
@@ -7,7 +8,7 @@ import type { Key, KeyState } from '../keys/key.ts';
 import type { ChangeOutcome, Invalidation, KeyChange, KeyRepository } from '../keys/repository.ts';
 
 /** All that a store changes. */
-export type Change = KeyChange;
+export type Change = KeyChange | IdentityChange;
 
 export interface Account {
   /** Twelve digits. */
@@ -69,18 +70,11 @@ export interface StoreWriter {
   allMaterials(): AsyncIterable<readonly StoredMaterial[]>;
 
   listAccounts(): Promise<readonly Account[]>;
-  /** Users and, where it has access keys, the root of an account. */
+  /** A user, or where no name is given the root of an account. */
   findPrincipal(account: string, userName: string | undefined): Promise<Principal | undefined>;
   listAccessKeys(principalId: string): Promise<readonly AccessKey[]>;
-  /** @throws StoreError `constraint` where the account or its name is taken */
+  /** With its root. @throws StoreError `constraint` where the account or its name is taken */
   createAccount(account: string, name: string): Promise<void>;
-  /** @throws StoreError `constraint` where the id, the ARN or the name is taken, or there is no such account */
-  createPrincipal(principal: Principal): Promise<void>;
-  /**
-   * @param sealedSecret copied into the store as it is
-   * @throws StoreError `constraint` where the id is taken or there is no such principal
-   */
-  createAccessKey(accessKeyId: string, principalId: string, sealedSecret: Buffer): Promise<Invalidation>;
 
   /** Waits for what is under way, then lets go of the store. */
   close(): Promise<void>;

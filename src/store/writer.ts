@@ -3,7 +3,7 @@ import type { AuditRecord } from '../audit/record.ts';
 import type { Clock } from '../clock.ts';
 import type { AccessKey } from '../identity/credential.ts';
 import type { Principal } from '../identity/principal.ts';
-import type { Invalidation } from '../keys/repository.ts';
+import { insertAccount } from './changes/account.ts';
 import { make } from './changes/make.ts';
 import { selectAccessKeys, toAccessKey, toPrincipal } from './rows.ts';
 import type { Schema } from './schema.ts';
@@ -62,8 +62,8 @@ export async function storeWriter(
             sequence,
             keys: made.keys.map((keyId) => scope + keyId),
             aliases: made.aliases.map((aliasName) => scope + aliasName),
-            credentials: [],
-            accounts: [],
+            credentials: made.credentials,
+            accounts: made.accounts,
           },
         };
       });
@@ -100,10 +100,11 @@ export async function storeWriter(
 
     async findPrincipal(account: string, userName: string | undefined): Promise<Principal | undefined> {
       const row = await db
-        .selectFrom('principals')
-        .select(['principal_id', 'account', 'type', 'name', 'arn'])
+        .selectFrom('identities')
+        .select(['id', 'account', 'type', 'name', 'arn'])
         .where('account', '=', account)
-        .where('name', userName === undefined ? 'is' : '=', userName ?? null)
+        .where('type', '=', userName === undefined ? 'Root' : 'User')
+        .where('name', '=', userName ?? '')
         .executeTakeFirst();
       return row && toPrincipal(row);
     },
@@ -116,44 +117,8 @@ export async function storeWriter(
       return rows.map(toAccessKey);
     },
 
-    async createAccount(account: string, name: string): Promise<void> {
-      await db.insertInto('accounts').values({ account, name, created_at: clock.now() }).execute();
-    },
-
-    async createPrincipal(principal: Principal): Promise<void> {
-      await db
-        .insertInto('principals')
-        .values({
-          principal_id: principal.principalId,
-          account: principal.account,
-          type: principal.type === 'Root' ? 'Root' : 'IAMUser',
-          name: principal.userName ?? null,
-          arn: principal.arn,
-          created_at: clock.now(),
-        })
-        .execute();
-    },
-
-    createAccessKey(accessKeyId: string, principalId: string, sealedSecret: Buffer): Promise<Invalidation> {
-      return db.transaction().execute(async (trx) => {
-        await trx
-          .insertInto('access_keys')
-          .values({
-            access_key_id: accessKeyId,
-            principal_id: principalId,
-            sealed_secret: sealedSecret,
-            active: 1,
-            created_at: clock.now(),
-          })
-          .execute();
-        return {
-          sequence: await nextSequence(trx),
-          keys: [],
-          aliases: [],
-          credentials: [accessKeyId],
-          accounts: [],
-        };
-      });
+    createAccount(account: string, name: string): Promise<void> {
+      return db.transaction().execute((trx) => insertAccount(trx, account, name, clock.now()));
     },
 
     async close(): Promise<void> {

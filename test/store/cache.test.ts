@@ -7,7 +7,7 @@ import { type CachedRepository, cachedRepository } from '../../src/store/cache.t
 import { Recent } from '../../src/store/recent.ts';
 import { openStoreReader, openStoreWriter } from '../../src/store/sqlite/open.ts';
 import type { StoreReader, StoreWriter } from '../../src/store/store.ts';
-import { addKey, all, apply, clock, newAlias, newKey, scope } from '../contract/store/fixture.ts';
+import { addKey, all, apply, clock, newAlias, newKey, newUser, scope } from '../contract/store/fixture.ts';
 import { makeFolder } from './sqlite/place.ts';
 
 describe('the cached repository', () => {
@@ -173,20 +173,26 @@ describe('the cached repository', () => {
         from: all,
       }),
     ].map((applied) => applied.invalidation);
-    const principalId = 'AIDANEW';
-    await writer.createPrincipal({
-      type: 'IAMUser',
-      arn: 'an arn',
-      principalId,
-      account: scope.account,
-      userName: 'new',
-    });
-    invalidations.push(await writer.createAccessKey('AKIANEW', principalId, Buffer.from('sealed')));
+    const user = newUser('new');
+    invalidations.push(
+      (await apply(writer, { ...scope, type: 'user-created', user, limit: 1 })).invalidation,
+      (
+        await apply(writer, {
+          ...scope,
+          type: 'access-key-created',
+          accessKeyId: 'AKIANEW',
+          principalId: user.id,
+          sealedSecret: Buffer.from('sealed'),
+          createdAt: 1,
+          limit: 1,
+        })
+      ).invalidation,
+    );
     for (const invalidation of invalidations) if (invalidation) cache.invalidate(invalidation);
     expect(await cache.findKey(scope, key.keyId)).to.include({ state: 'Enabled' });
     expect(await cache.findAlias(scope, 'alias/a')).to.include({ targetKeyId: key.keyId });
     expect(await cache.findAccessKey('AKIANEW')).to.include({ active: true });
-    expect(cache.sequence).to.equal(4);
+    expect(cache.sequence).to.equal(5);
   });
 
   it('does not keep what was read before a change that was taken in meanwhile', async () => {

@@ -1,8 +1,34 @@
 import type { Transaction } from 'kysely';
-import type { ChangeOutcome } from '../../keys/repository.ts';
+import type { ChangeOutcome, Invalidation } from '../../keys/repository.ts';
 import type { Schema } from '../schema.ts';
 import type { Change } from '../store.ts';
+import { createAccessKey, deleteAccessKey, setAccessKeyStatus } from './access-key.ts';
+import { createAccount } from './account.ts';
 import { createAlias, deleteAlias, updateAlias } from './alias.ts';
+import {
+  addMember,
+  createGroup,
+  createRole,
+  createUser,
+  deleteIdentity,
+  putIdentityTags,
+  removeIdentityTags,
+  removeMember,
+  renameIdentity,
+  updateRole,
+} from './identity.ts';
+import {
+  attachPolicy,
+  createPolicy,
+  createPolicyVersion,
+  deleteInlinePolicy,
+  deletePolicy,
+  deletePolicyVersion,
+  detachPolicy,
+  putInlinePolicy,
+  setBoundary,
+  setDefaultVersion,
+} from './identity-policy.ts';
 import {
   beginKey,
   destroyKey,
@@ -18,15 +44,20 @@ import { putTags, removeTags } from './tag.ts';
 export type Trx = Transaction<Schema>;
 export type ChangeOf<Type extends Change['type']> = Extract<Change, { type: Type }>;
 
-/** Done, with the names in its scope that are stale now; or the reason why nothing was written. */
+/** Done, with what is stale now, keys and aliases by their names in its scope; or why nothing was written. */
 export type Made =
-  | { readonly type: 'done'; readonly keys: readonly string[]; readonly aliases: readonly string[] }
+  | ({ readonly type: 'done' } & Omit<Invalidation, 'sequence'>)
   | Exclude<ChangeOutcome, { type: 'done' }>;
 
 export const conflict: Made = { type: 'conflict' };
 
 export function done(keys: readonly string[], aliases: readonly string[] = []): Made {
-  return { type: 'done', keys, aliases };
+  return { type: 'done', keys, aliases, credentials: [], accounts: [] };
+}
+
+/** Identities of an account changed, and with them these access keys. */
+export function identitiesDone(account: string, credentials: readonly string[] = []): Made {
+  return { type: 'done', keys: [], aliases: [], credentials, accounts: [account] };
 }
 
 /**
@@ -60,5 +91,53 @@ export function make(trx: Trx, change: Change): Promise<Made> {
       return putTags(trx, change);
     case 'tags-removed':
       return removeTags(trx, change);
+    case 'account-created':
+      return createAccount(trx, change);
+    case 'user-created':
+      return createUser(trx, change);
+    case 'group-created':
+      return createGroup(trx, change);
+    case 'role-created':
+      return createRole(trx, change);
+    case 'identity-renamed':
+      return renameIdentity(trx, change);
+    case 'role-updated':
+      return updateRole(trx, change);
+    case 'identity-deleted':
+      return deleteIdentity(trx, change);
+    case 'member-added':
+      return addMember(trx, change);
+    case 'member-removed':
+      return removeMember(trx, change);
+    case 'boundary-set':
+      return setBoundary(trx, change);
+    case 'identity-tags-put':
+      return putIdentityTags(trx, change);
+    case 'identity-tags-removed':
+      return removeIdentityTags(trx, change);
+    case 'inline-policy-put':
+      return putInlinePolicy(trx, change);
+    case 'inline-policy-deleted':
+      return deleteInlinePolicy(trx, change);
+    case 'policy-created':
+      return createPolicy(trx, change);
+    case 'policy-deleted':
+      return deletePolicy(trx, change);
+    case 'policy-version-created':
+      return createPolicyVersion(trx, change);
+    case 'policy-version-deleted':
+      return deletePolicyVersion(trx, change);
+    case 'policy-default-set':
+      return setDefaultVersion(trx, change);
+    case 'policy-attached':
+      return attachPolicy(trx, change);
+    case 'policy-detached':
+      return detachPolicy(trx, change);
+    case 'access-key-created':
+      return createAccessKey(trx, change);
+    case 'access-key-status':
+      return setAccessKeyStatus(trx, change);
+    case 'access-key-deleted':
+      return deleteAccessKey(trx, change);
   }
 }

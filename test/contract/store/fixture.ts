@@ -1,8 +1,10 @@
 import { randomBytes, randomUUID } from 'node:crypto';
 import { expect } from 'chai';
-import type { Scope } from '../../../src/arn.ts';
+import { iamArn, type Scope } from '../../../src/arn.ts';
 import type { AuditRecord } from '../../../src/audit/record.ts';
 import type { Clock } from '../../../src/clock.ts';
+import type { Group, ManagedPolicy, Role, User } from '../../../src/identity/entity.ts';
+import { newIdentifier } from '../../../src/identity/identifier.ts';
 import type { Alias, Key } from '../../../src/keys/key.ts';
 import type { Applied, Change, StoreReader, StoreWriter } from '../../../src/store/store.ts';
 import type { Tag } from '../../../src/tag.ts';
@@ -71,6 +73,69 @@ export function newAlias(aliasName: string, targetKeyId: string, where: Scope = 
   };
 }
 
+export function newUser(name: string, over: Partial<User> = {}): User {
+  const path = over.path ?? '/';
+  return {
+    type: 'User',
+    account: scope.account,
+    id: newIdentifier('AIDA'),
+    name,
+    path,
+    arn: iamArn(scope.account, 'user', path, name),
+    createdAt: 1_700_000_000_004,
+    boundary: undefined,
+    tags: [],
+    ...over,
+  };
+}
+
+export function newGroup(name: string): Group {
+  return {
+    type: 'Group',
+    account: scope.account,
+    id: newIdentifier('AGPA'),
+    name,
+    path: '/',
+    arn: iamArn(scope.account, 'group', '/', name),
+    createdAt: 1_700_000_000_005,
+  };
+}
+
+export function newRole(name: string, over: Partial<Role> = {}): Role {
+  return {
+    type: 'Role',
+    account: scope.account,
+    id: newIdentifier('AROA'),
+    name,
+    path: '/',
+    arn: iamArn(scope.account, 'role', '/', name),
+    createdAt: 1_700_000_000_006,
+    boundary: undefined,
+    tags: [],
+    trustPolicy: '{"trust":"nobody"}',
+    description: undefined,
+    maxSessionDuration: 3_600,
+    ...over,
+  };
+}
+
+export function newPolicy(name: string, over: Partial<ManagedPolicy> = {}): ManagedPolicy {
+  return {
+    account: scope.account,
+    id: newIdentifier('ANPA'),
+    name,
+    path: '/',
+    arn: iamArn(scope.account, 'policy', '/', name),
+    createdAt: 1_700_000_000_007,
+    description: undefined,
+    defaultVersion: 1,
+    lastVersion: 1,
+    updatedAt: 1_700_000_000_007,
+    tags: [],
+    ...over,
+  };
+}
+
 export function newRecord(eventName: string): AuditRecord {
   return {
     eventVersion: '1.11',
@@ -108,6 +173,16 @@ export async function apply(writer: StoreWriter, change: Change): Promise<Applie
   const applied = await writer.apply(change, undefined);
   expect(applied.outcome).to.deep.equal({ type: 'done' });
   return applied;
+}
+
+/** A user that is there, in as many groups. */
+export async function addUser(writer: StoreWriter, user: User, groups: readonly Group[] = []): Promise<User> {
+  await apply(writer, { ...scope, type: 'user-created', user, limit: 100 });
+  for (const group of groups) {
+    await apply(writer, { ...scope, type: 'group-created', group, limit: 100 });
+    await apply(writer, { ...scope, type: 'member-added', groupId: group.id, userId: user.id, limit: 100 });
+  }
+  return user;
 }
 
 /** A key that is there, in the state asked for. */

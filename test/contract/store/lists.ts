@@ -1,5 +1,5 @@
 import { expect } from 'chai';
-import type { Page } from '../../../src/keys/repository.ts';
+import type { Page } from '../../../src/page.ts';
 import { addKey, apply, close, type MakePlace, newAlias, type Opened, open, scope } from './fixture.ts';
 
 async function everything<T>(read: (after: string | undefined) => Promise<Page<T>>): Promise<T[][]> {

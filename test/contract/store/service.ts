@@ -1,6 +1,5 @@
 import { randomBytes } from 'node:crypto';
 import { expect } from 'chai';
-import type { Principal } from '../../../src/identity/principal.ts';
 import {
   addKey,
   apply,
@@ -159,82 +158,5 @@ export function jobsContract(make: MakePlace): void {
       }
     }
     expect(found.sort()).to.deep.equal(expected.sort());
-  });
-}
-
-export function identityContract(make: MakePlace): void {
-  let store: Opened;
-  beforeEach(async () => {
-    store = await open(make);
-  });
-  afterEach(() => close(store));
-
-  const administrator: Principal = {
-    type: 'IAMUser',
-    arn: 'arn:aws:iam::111122223333:user/administrator',
-    principalId: 'AIDAAAAAAAAAAAAAAAAA',
-    account: scope.account,
-    userName: 'administrator',
-  };
-  const root: Principal = {
-    type: 'Root',
-    arn: 'arn:aws:iam::111122223333:root',
-    principalId: scope.account,
-    account: scope.account,
-    userName: undefined,
-  };
-
-  it('finds what was made, and nothing else', async () => {
-    const { writer, reader } = store;
-    expect(await writer.listAccounts()).to.deep.equal([
-      { account: scope.account, name: 'main', createdAt: clock.now() },
-    ]);
-    expect(await writer.findPrincipal(scope.account, 'administrator')).to.equal(undefined);
-    await writer.createPrincipal(administrator);
-    expect(await writer.findPrincipal(scope.account, undefined)).to.equal(undefined);
-    await writer.createPrincipal(root);
-    expect(await writer.findPrincipal(scope.account, 'administrator')).to.deep.equal(administrator);
-    expect(await writer.findPrincipal(scope.account, undefined)).to.deep.equal(root);
-    expect(await writer.findPrincipal('444455556666', 'administrator')).to.equal(undefined);
-    const sealedSecret = randomBytes(60);
-    const accessKeyId = 'AKIAAAAAAAAAAAAAAAAA';
-    expect(await reader.findAccessKey(accessKeyId)).to.equal(undefined);
-    const made = await writer.createAccessKey(accessKeyId, administrator.principalId, sealedSecret);
-    expect(made).to.deep.equal({
-      sequence: 1,
-      keys: [],
-      aliases: [],
-      credentials: [accessKeyId],
-      accounts: [],
-    });
-    const accessKey = { accessKeyId, sealedSecret, active: true, principal: administrator };
-    expect(await reader.findAccessKey(accessKeyId)).to.deep.equal(accessKey);
-    expect(await writer.listAccessKeys(administrator.principalId)).to.deep.equal([accessKey]);
-    expect(await writer.listAccessKeys(root.principalId)).to.deep.equal([]);
-  });
-
-  it('refuses what is taken and what belongs to nobody', async () => {
-    const { writer } = store;
-    await writer.createPrincipal(administrator);
-    await writer.createAccessKey('AKIAAAAAAAAAAAAAAAAA', administrator.principalId, randomBytes(60));
-    const wrong = [
-      () => writer.createAccount(scope.account, 'again'),
-      () => writer.createAccount('444455556666', 'main'),
-      () => writer.createAccount('not twelve', 'other'),
-      () => writer.createPrincipal(administrator),
-      () => writer.createPrincipal({ ...administrator, principalId: 'AIDB', arn: 'another' }),
-      () =>
-        writer.createPrincipal({
-          ...administrator,
-          principalId: 'AIDB',
-          arn: 'another',
-          account: '444455556666',
-        }),
-      () => writer.createAccessKey('AKIAAAAAAAAAAAAAAAAA', administrator.principalId, randomBytes(60)),
-      () => writer.createAccessKey('AKIB', 'nobody', randomBytes(60)),
-    ];
-    for (const make of wrong) expect((await rejection(make())).kind).to.equal('constraint');
-    expect(await writer.changeSequence()).to.equal(1);
-    expect(await writer.count()).to.deep.equal({ accounts: 1, keys: 0 });
   });
 }

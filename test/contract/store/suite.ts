@@ -1,9 +1,12 @@
+import { accessKeysContract } from './access-keys.ts';
 import type { MakePlace } from './fixture.ts';
+import { identitiesContract } from './identities.ts';
 import { keysContract } from './keys.ts';
 import { listsContract } from './lists.ts';
 import { modelContract } from './model.ts';
 import { namesContract } from './names.ts';
-import { identityContract, jobsContract, outboxContract } from './service.ts';
+import { policiesContract } from './policies.ts';
+import { jobsContract, outboxContract } from './service.ts';
 
 /** What every database that holds a store must do. @param make a new, empty place for one */
 export function storeContract(database: string, make: MakePlace): void {
@@ -13,7 +16,9 @@ export function storeContract(database: string, make: MakePlace): void {
     describe('lists', () => listsContract(make));
     describe('outbox and sequence', () => outboxContract(make));
     describe('what the jobs ask', () => jobsContract(make));
-    describe('identities', () => identityContract(make));
+    describe('identities', () => identitiesContract(make));
+    describe('access keys', () => accessKeysContract(make));
+    describe('policies of identities', () => policiesContract(make));
     describe('against a model', () => modelContract(make));
   });
 }

@@ -11,6 +11,7 @@ import { dirname, join } from 'node:path';
 import { DatabaseSync } from 'node:sqlite';
 import { expect } from 'chai';
 import { Kysely } from 'kysely';
+import { administratorAccess } from '../../../src/identity/managed.ts';
 import { migrate } from '../../../src/store/migrate.ts';
 import { migrations } from '../../../src/store/migrations/all.ts';
 import type { Schema } from '../../../src/store/schema.ts';
@@ -117,6 +118,44 @@ describe('opening a store', () => {
     expect((await rejection(openStoreReader(place.file))).kind).to.equal('older');
   });
 
+  it('makes an administrator of every user there was, whose access keys stay as they are', async () => {
+    const database = new DatabaseSync(place.file);
+    const db = new Kysely<Schema>({ dialect: sqliteDialect(database) });
+    const { '0001-first': first, '0002-key-policies': second } = migrations;
+    if (first === undefined || second === undefined) throw new Error('the first migrations are gone');
+    await migrate(db, { '0001-first': first, '0002-key-policies': second }, place.file);
+    const arn = `arn:aws:iam::${scope.account}:user/Administrator`;
+    database.exec(`
+      pragma application_id = ${0x436f6666};
+      insert into accounts values ('${scope.account}', 'main', 7);
+      insert into principals values ('AIDAOLD', '${scope.account}', 'IAMUser', 'Administrator', '${arn}', 8);
+      insert into access_keys values ('AKIAOLD', 'AIDAOLD', x'5ea1ed', 1, 9), ('AKIAOFF', 'AIDAOLD', x'00', 0, 9);
+    `);
+    await db.destroy();
+    const writer = await openStoreWriter(place.file, clock);
+    const reader = await openStoreReader(place.file);
+    const principal = {
+      type: 'IAMUser',
+      arn,
+      principalId: 'AIDAOLD',
+      account: scope.account,
+      userName: 'Administrator',
+    };
+    expect(await reader.findAccessKey('AKIAOLD')).to.deep.equal({
+      accessKeyId: 'AKIAOLD',
+      sealedSecret: Buffer.from('5ea1ed', 'hex'),
+      active: true,
+      principal,
+    });
+    expect(await reader.findAccessKey('AKIAOFF')).to.include({ active: false });
+    const identity = await reader.findIdentity('AIDAOLD');
+    expect(identity?.policies.map(({ id }) => id)).to.deep.equal([administratorAccess]);
+    expect(await reader.findUser(scope.account, 'Administrator')).to.include({ path: '/', createdAt: 8 });
+    expect((await writer.findPrincipal(scope.account, undefined))?.type).to.equal('Root');
+    await reader.close();
+    await writer.close();
+  });
+
   it('keeps what there is through a migration, and nothing of one that fails', async () => {
     const writer = await openStoreWriter(place.file, clock);
     await writer.createAccount(scope.account, 'main');
@@ -131,11 +170,11 @@ describe('opening a store', () => {
       throw new Error('half way');
     };
     const refused = await rejection(
-      migrate(db, { ...migrations, '0002-later': { up: failing } }, place.file),
+      migrate(db, { ...migrations, '9998-later': { up: failing } }, place.file),
     );
     expect(refused.message).to.include('half way');
     expect(database.prepare("select * from sqlite_schema where name = 'later'").get()).to.equal(undefined);
-    await migrate(db, { ...migrations, '0002-later': { up: second } }, place.file);
+    await migrate(db, { ...migrations, '9998-later': { up: second } }, place.file);
     expect(database.prepare('select count(*) as rows from later').get()).to.include({ rows: 0 });
     expect(database.prepare('select key_id from keys').get()).to.include({ key_id: keyId });
     await db.destroy();
