@@ -20,6 +20,7 @@ export type ErrorCode =
   | 'InvalidInputException'
   | 'InvalidKeyUsageException'
   | 'InvalidMarkerException'
+  | 'InvalidParameterValueException'
   | 'InvalidSignatureException'
   | 'KeyUnavailableException'
   | 'KMSInternalException'

@@ -1,8 +1,8 @@
 import { randomBytes } from 'node:crypto';
 
 /**
- * The prefix tells what an identifier is of: a user, a group, a role, a managed policy, an access key, temporary credentials
- * (IAM user guide, "IAM identifiers").
+ * The prefix tells what an identifier is of: a user, a group, a role, a managed policy, an access key, temporary
+ * credentials (IAM user guide, "IAM identifiers").
  */
 export type IdentifierPrefix = 'AIDA' | 'AGPA' | 'AROA' | 'ANPA' | 'AKIA' | 'ASIA';
 

@@ -145,8 +145,10 @@ export function sessionKeys({ identities, derive, clock, limit = 10_000 }: Sessi
   }
 
   /** What may have changed since the token was given: the hour, and whether there still is who it was given to. */
-  function admit(id: string, key: SessionKey): Signer | Promise<Signer> {
+  function admit(id: string, key: SessionKey, service: string): Signer | Promise<Signer> {
     const { claims } = key;
+    // IAM wants a second factor from such (AWS STS API reference, GetSessionToken), and none can have been given.
+    if (service === 'iam' && claims.type !== 'Role') throw unknownToken();
     if (claims.session.expiresAt <= clock.now()) {
       if (cached.get(id) === key) {
         cached.delete(id);
@@ -174,14 +176,14 @@ export function sessionKeys({ identities, derive, clock, limit = 10_000 }: Sessi
       const key = cached.get(id);
       // INVARIANT: the whole token counts: what the cached one was proved by says nothing of another.
       if (key?.token !== sessionToken) {
-        return fetch(id, sessionToken, credential).then((loaded) => admit(id, loaded));
+        return fetch(id, sessionToken, credential).then((loaded) => admit(id, loaded, service));
       }
       if (cached.size > limit / 2) {
         // The order of a Map is that of insertion; below half of the limit nothing is about to go.
         cached.delete(id);
         cached.set(id, key);
       }
-      return admit(id, key);
+      return admit(id, key, service);
     },
   };
 }

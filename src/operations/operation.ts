@@ -83,7 +83,12 @@ export type Subject = {
 );
 
 export type Result =
-  | { readonly type: 'answer'; readonly output?: object }
+  | {
+      readonly type: 'answer';
+      readonly output?: object;
+      /** For the trail; camel case, no secrets. What only looks needs none. */
+      readonly responseElements?: object;
+    }
   /** The pipeline makes the change together with its record. */
   | {
       readonly type: 'change';

@@ -89,7 +89,7 @@ export function createPipeline(
       readOnly: progress.readOnly,
       parameters: progress.prepared === undefined ? null : trailForm(progress.prepared.input),
       response: response === undefined ? null : trailForm(response),
-      resources: (rest.subjects ?? progress.subjects).flatMap(resource),
+      resources: touched(rest.subjects ?? progress.subjects),
       ...(error !== undefined && { error }),
       ...((call.unrecorded !== undefined || decidedBy !== undefined) && {
         additional: { unrecorded: call.unrecorded, decidedBy },
@@ -136,8 +136,11 @@ export function createPipeline(
       );
     }
     const result = await plan.run();
-    if (result.type === 'answer')
-      return { done: true, output: result.output, entry: record(call, progress, {}) };
+    if (result.type === 'answer') {
+      const shown = result.responseElements;
+      const entry = record(call, progress, { ...(shown && { response: shown }) });
+      return { done: true, output: result.output, entry };
+    }
     const { change, output, responseElements, keys, refused } = result;
     const subjects =
       keys?.map((key): Subject => ({ type: 'key', action: '', key, rule: 'look' })) ?? plan.subjects;
@@ -200,9 +203,10 @@ function reasonFor(
   subjects: readonly Subject[],
 ): string | undefined {
   if (error?.code !== 'AccessDeniedException' || principal === undefined) return undefined;
-  const own = subjects.every(
-    (subject) => subject.type !== 'key' || subject.key.account === principal.account,
-  );
+  const own = subjects.every((subject) => {
+    if (subject.type === 'account') return true;
+    return (subject.type === 'key' ? subject.key : subject).account === principal.account;
+  });
   return own ? error.detail : undefined;
 }
 
@@ -236,6 +240,12 @@ function checkStates(operation: Operation, plan: Plan): void {
       );
     }
   }
+}
+
+/** Each once: several permissions may be needed on one. */
+function touched(subjects: readonly Subject[]): AuditRecord['resources'] {
+  if (subjects.length < 2) return subjects.flatMap(resource);
+  return [...new Map(subjects.flatMap(resource).map((found) => [found.ARN, found])).values()];
 }
 
 function resource(subject: Subject): AuditRecord['resources'] {

@@ -20,6 +20,7 @@ import type { Operation } from './operation.ts';
 import { putKeyPolicy } from './put-key-policy.ts';
 import { reEncrypt } from './re-encrypt.ts';
 import { scheduleKeyDeletion } from './schedule-key-deletion.ts';
+import { stsOperations } from './sts/table.ts';
 import { tagResource } from './tag-resource.ts';
 import { untagResource } from './untag-resource.ts';
 import { updateAlias } from './update-alias.ts';
@@ -50,6 +51,7 @@ const all: readonly Operation[] = [
   untagResource,
   updateAlias,
   updateKeyDescription,
+  ...stsOperations,
 ];
 
 function tableOf(service: ServiceName): ReadonlyMap<string, Operation> {

@@ -19,6 +19,7 @@ const statuses: Record<ErrorCode, number> = {
   InvalidInputException: 400,
   InvalidKeyUsageException: 400,
   InvalidMarkerException: 400,
+  InvalidParameterValueException: 400,
   InvalidSignatureException: 400,
   KeyUnavailableException: 500,
   KMSInternalException: 500,

@@ -190,9 +190,26 @@ describe('temporary credentials', () => {
     });
     expect(user.principal.session).to.deep.equal(own);
     const root = await keys.find(
-      credential(tokenFor({ type: 'Root', id: account, account, session: own }), { service: 'iam' }),
+      credential(tokenFor({ type: 'Root', id: account, account, session: own }), { service: 'cloudtrail' }),
     );
     expect(root.principal).to.include({ type: 'Root', arn: `arn:aws:iam::${account}:root` });
+  });
+
+  it('of a user or root are none to IAM, which wants a second factor', async () => {
+    const { keys } = setup();
+    const own = session({ name: undefined });
+    const ofUser = tokenFor({ type: 'User', id: 'AIDAEXAMPLE000000001', account, session: own });
+    const ofRoot = tokenFor({ type: 'Root', id: account, account, session: own });
+    for (const token of [ofUser, ofRoot]) {
+      for (const _ of ['fresh', 'cached']) {
+        expect(await outcome(() => keys.find(credential(token, { service: 'iam' })))).to.equal(
+          'UnrecognizedClientException',
+        );
+      }
+    }
+    expect(await outcome(() => keys.find(credential(tokenFor(ofRole), { service: 'iam' })))).to.match(
+      /^arn:/,
+    );
   });
 
   it('cost the token one derivation a day, region and service, however many ask at once', async () => {
