@@ -10,7 +10,12 @@ import {
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { expect } from 'chai';
-import { parseCheckpointLine } from '../../src/audit/checkpoint.ts';
+import {
+  hashCheckpoint,
+  parseCheckpointLine,
+  renderCheckpointLine,
+  signedBytes,
+} from '../../src/audit/checkpoint.ts';
 import { checkpointKeyName } from '../../src/audit/checkpoint-file.ts';
 import type { Finding } from '../../src/audit/proof/finding.ts';
 import { CannotVerify, type VerifyOptions } from '../../src/audit/proof/trail.ts';
@@ -315,6 +320,26 @@ describe('proving a trail', () => {
         number: undefined,
         why: 'unreadable',
       });
+    });
+
+    it('that the key has signed, and that do not go on from the one before', async () => {
+      const original = readFileSync(bench.checkpoints);
+      const last = parseCheckpointLine(Buffer.from(original.toString().split('\n').at(-2) ?? ''))?.checkpoint;
+      if (last === undefined) throw new Error('no checkpoint');
+      const next = { ...last, number: last.number + 1, previous: hashCheckpoint(last) };
+      for (const [checkpoint, why] of [
+        [{ ...next, previous: last.previous }, 'previous'],
+        [{ ...next, store: 'f'.repeat(32) }, 'store'],
+        [{ ...next, streams: last.streams.slice(1) }, 'heads'],
+        [next, undefined],
+      ] as const) {
+        const signature = await filled.signer.sign(signedBytes(checkpoint));
+        const line = renderCheckpointLine({ checkpoint, signature });
+        writeFileSync(bench.checkpoints, `${original}${line}\n`);
+        expect((await findings()).map((finding) => 'why' in finding && finding.why)).to.deep.equal(
+          why === undefined ? [] : [why],
+        );
+      }
     });
 
     it('that were removed, all or with their key', async () => {
