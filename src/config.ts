@@ -28,6 +28,16 @@ const tokenSchema = z
     hosts: z.int().min(1).max(64).default(2),
     /** After this long in one PKCS#11 call a host is killed and replaced. */
     deadlineMilliseconds: z.int().min(100).max(600_000).default(5_000),
+    /**
+     * Whether a host may take the padding off what the token decrypts with plain RSA, where the token can't do
+     * RSAES_OAEP_SHA_256 itself. Forbidden, such keys have RSAES_OAEP_SHA_1 alone.
+     */
+    hostOaep: z.boolean().default(true),
+    /**
+     * Whether a host may unwrap imported key material in its own memory, where the token can't: forbidden, such an import
+     * is refused.
+     */
+    hostUnwrap: z.boolean().default(false),
     /** Whether `coffer serve` starts the token tier itself, under its own user: for development. */
     start: z.boolean().default(false),
   })

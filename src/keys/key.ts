@@ -1,5 +1,6 @@
 import type { Scope } from '../arn.ts';
 import type { Tag } from '../tag.ts';
+import type { KeySpec, KeyUsage } from './spec/key-spec.ts';
 
 /**
  * `Creating`: the row is there, the token object may not be; nobody sees the key yet.
@@ -9,9 +10,8 @@ import type { Tag } from '../tag.ts';
  */
 export type KeyState = 'Creating' | 'Abandoning' | 'Enabled' | 'Disabled' | 'PendingDeletion' | 'Destroying';
 
-export type KeySpec = 'SYMMETRIC_DEFAULT';
-export type KeyUsage = 'ENCRYPT_DECRYPT';
-export type KeyOrigin = 'AWS_KMS';
+export type { KeySpec, KeyUsage };
+export type KeyOrigin = 'AWS_KMS' | 'EXTERNAL';
 
 /** One generation of a key's secret, an object in the token. */
 export interface Material {
