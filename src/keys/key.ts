@@ -7,11 +7,18 @@ import type { Tag } from '../tag.ts';
  * `Destroying`: the waiting period has ended and the token object is going; it can't be cancelled any more.
  * These are ours; the API shows `Destroying` as `PendingDeletion` and never shows the other two.
  */
-export type KeyState = 'Creating' | 'Abandoning' | 'Enabled' | 'Disabled' | 'PendingDeletion' | 'Destroying';
+export type KeyState =
+  | 'Creating'
+  | 'Abandoning'
+  | 'Enabled'
+  | 'Disabled'
+  | 'PendingDeletion'
+  | 'PendingImport'
+  | 'Destroying';
 
 export type KeySpec = 'SYMMETRIC_DEFAULT';
 export type KeyUsage = 'ENCRYPT_DECRYPT';
-export type KeyOrigin = 'AWS_KMS';
+export type KeyOrigin = 'AWS_KMS' | 'EXTERNAL';
 
 /** One generation of a key's secret, an object in the token. */
 export interface Material {
