@@ -8,7 +8,14 @@ import type { KeySpec, KeyUsage } from './spec/key-spec.ts';
  * `Destroying`: the waiting period has ended and the token object is going; it can't be cancelled any more.
  * These are ours; the API shows `Destroying` as `PendingDeletion` and never shows the other two.
  */
-export type KeyState = 'Creating' | 'Abandoning' | 'Enabled' | 'Disabled' | 'PendingDeletion' | 'Destroying';
+export type KeyState =
+  | 'Creating'
+  | 'Abandoning'
+  | 'Enabled'
+  | 'Disabled'
+  | 'PendingDeletion'
+  | 'PendingImport'
+  | 'Destroying';
 
 export type { KeySpec, KeyUsage };
 export type KeyOrigin = 'AWS_KMS' | 'EXTERNAL';
