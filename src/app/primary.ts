@@ -1,5 +1,6 @@
 import { createServer } from 'node:net';
 import pino from 'pino';
+import { Indexer } from '../audit/index/indexer.ts';
 import { containsEvents } from '../audit/read.ts';
 import { systemClock } from '../clock.ts';
 import type { Config } from '../config.ts';
@@ -79,6 +80,16 @@ export async function runPrimary(config: Config, configFile: string): Promise<vo
 
     const trail = await openStream(config, slot, { hsm, metrics, clock, log });
     opened.push(() => trail.close());
+    const indexer = new Indexer({
+      folder: config.trail.folder,
+      onEvent(event) {
+        if (event.type === 'failed')
+          log.error({ err: event.cause }, "the trail's index can not be written: look-ups are slow");
+        else log.info("the trail's index is written again");
+      },
+    });
+    indexer.start();
+    opened.push(() => indexer.close());
     const outbox = new Outbox(
       store,
       trail,

@@ -1,4 +1,5 @@
 import pino from 'pino';
+import { Lookup } from '../audit/lookup.ts';
 import { systemClock } from '../clock.ts';
 import type { Config } from '../config.ts';
 import type { KmsError } from '../errors.ts';
@@ -76,6 +77,7 @@ export async function runWorker(config: Config, slot: string): Promise<void> {
     identities: keys,
     hsm,
     changes: primary,
+    events: new Lookup(config.trail.folder),
     clock,
     trail,
     alarm(detail) {

@@ -1,5 +1,6 @@
 import { KmsError } from '../errors.ts';
 import type { ServiceName } from '../service.ts';
+import { lookupEvents } from './cloudtrail/lookup-events.ts';
 import { createAlias } from './create-alias.ts';
 import { createKey } from './create-key.ts';
 import { decrypt } from './decrypt.ts';
@@ -52,6 +53,7 @@ const all: readonly Operation[] = [
   updateAlias,
   updateKeyDescription,
   ...stsOperations,
+  lookupEvents,
 ];
 
 function tableOf(service: ServiceName): ReadonlyMap<string, Operation> {
