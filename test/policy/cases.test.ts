@@ -558,6 +558,16 @@ conditions('policy variables in conditions', {
     !holds('StringLike', `\${aws:username}`, 'alice', {
       'aws:username': '*',
     }),
+  'do not close: then * is a wildcard as ever': () => holds('StringLike', `\${a*`, `\${abc`),
+  'many and long take no time': () => {
+    const before = process.cpuUsage();
+    const matched = holds('StringLike', `\${aws:x}`.repeat(10_000), 'a'.repeat(100_000), {
+      'aws:x': 'a'.repeat(100_000),
+    });
+    const unclosed = holds('StringEquals', `\${`.repeat(60_000), 'x');
+    expect(process.cpuUsage(before).user / 1_000).to.be.below(600);
+    return !matched && !unclosed;
+  },
   'do not close: then they are text': () => holds('StringEquals', `\${aws:username`, `\${aws:username`),
   'are not for numbers': () => {
     expect(() => holds('NumericEquals', `\${aws:username}`, '1')).to.throw('is not a number');
