@@ -103,7 +103,7 @@ const wild = compilePolicy(
         Effect: 'Allow',
         Action: 'kms:*',
         Resource: '*',
-        Condition: { StringLike: { 'aws:UserAgent': `${'*a'.repeat(200)}*b` } },
+        Condition: { StringLike: { 'aws:UserAgent': `${'*?a'.repeat(200)}*b*` } },
       },
     }),
     'identity',

@@ -350,6 +350,19 @@ export interface Case {
   readonly resourcePolicy: { readonly kind: 'key' | 'trust'; readonly policy: JsonPolicy } | undefined;
 }
 
+/** Alice encrypts, and no policy says anything: what tests change. */
+export const plainCase: Case = {
+  principal: alice,
+  action: 'kms:Encrypt',
+  resource: key,
+  resourceAccount: here,
+  context: {},
+  identity: [],
+  boundary: undefined,
+  session: undefined,
+  resourcePolicy: undefined,
+};
+
 const sometimes = <T>(arbitrary: fc.Arbitrary<T>, freq: number) =>
   fc.option(arbitrary, { nil: undefined, freq });
 

@@ -1,5 +1,7 @@
 import { expect } from 'chai';
+import { compilePolicy } from '../../src/policy/compile.ts';
 import { type Decision, decide, type Policies } from '../../src/policy/decide.ts';
+import { parsePolicy } from '../../src/policy/parse.ts';
 import {
   accessRequest,
   alice,
@@ -13,6 +15,7 @@ import {
   type JsonStatement,
   key,
   ops,
+  plainCase,
   rootHere,
   there,
 } from './arbitrary.ts';
@@ -63,12 +66,13 @@ function decision(given: Given): Decision {
     Version: given.version ?? '2012-10-17',
     Statement: statements,
   });
+  const { principal, action, resource, resourceAccount, context } = { ...plainCase, ...given };
   const access: Case = {
-    principal: given.principal ?? alice,
-    action: given.action ?? 'kms:Encrypt',
-    resource: given.resource ?? key,
-    resourceAccount: given.resourceAccount ?? here,
-    context: given.context ?? {},
+    principal,
+    action,
+    resource,
+    resourceAccount,
+    context,
     identity: given.identity ? [{ Version: '2012-10-17', Statement: given.identity }] : [],
     boundary: given.boundary && { Version: '2012-10-17', Statement: given.boundary },
     session: given.session && document(given.session),
@@ -162,6 +166,13 @@ table('within an account', {
   ],
   'the key policy that names a session covers that session': [
     { principal: app, key: [forWhom(app.arn)] },
+    'allowed',
+  ],
+  'a role, a user are found by their ARN too, where a policy has it': [
+    {
+      principal: { ...app, role: { arn: `${roleArn}-2`, roleId: 'AROAOTHER' } },
+      key: [forWhom(`${roleArn}-2`)],
+    },
     'allowed',
   ],
   'and no other session of the role': [
@@ -395,6 +406,7 @@ const spare = (...AWS: string[]): JsonStatement => ({
   Action: 'kms:*',
 });
 table('NotPrincipal', {
+  'spares everybody where everybody is named': [{ key: [forWhom('*'), spare('*')] }, 'allowed'],
   'denies everybody who is not named': [
     { key: [forWhom('*'), spare(bob.arn, account)] },
     'denied by resource-based policy',
@@ -459,6 +471,14 @@ table('resources', {
     }),
     'no identity-based policy',
   ],
+  'have * that ends a part in the middle, too': [
+    only(`arn:aws:kms:*:${here}:key/*`, { resource: `arn:aws:kms:us:x:${here}:key/1` }),
+    'allowed',
+  ],
+  'have no ? that is a colon': [
+    only(`arn:aws:kms:us?x:${here}:key/*`, { resource: `arn:aws:kms:us:x:${here}:key/1` }),
+    'no identity-based policy',
+  ],
   'have * inside a part': [only(`arn:aws:kms:us-*-1:${here}:key/*`), 'allowed'],
   'have case': [only(key.toUpperCase().replace('ARN:AWS:KMS', 'arn:aws:kms')), 'no identity-based policy'],
   'in NotResource are left out': [
@@ -521,6 +541,13 @@ conditions('policy variables in conditions', {
     !holds('StringEquals', `\${aws:username, 'nobody'}`, 'nobody', {
       'aws:username': 'alice',
     }),
+  'with several values do not take the fallback': () =>
+    !holds('StringEquals', `\${aws:TagKeys, 'x'}`, 'x', { 'aws:TagKeys': ['a'] }),
+  'are for Bool too': () =>
+    holds('Bool', `\${aws:username}`, 'TRUE', { 'aws:username': 'true' }) &&
+    !holds('Bool', `\${aws:username}`, 'no', { 'aws:username': 'no' }),
+  'have their value’s case ignored where case is': () =>
+    holds('StringEqualsIgnoreCase', `\${aws:username}-X`, 'alice-x', { 'aws:username': 'Alice' }),
   'without a value equal nothing': () => !holds('StringEquals', `\${aws:username}`, ''),
   'without a value equal nothing, negated': () => holds('StringNotEquals', `\${aws:username}`, ''),
   'with several values have none': () =>
@@ -531,6 +558,16 @@ conditions('policy variables in conditions', {
     !holds('StringLike', `\${aws:username}`, 'alice', {
       'aws:username': '*',
     }),
+  'do not close: then * is a wildcard as ever': () => holds('StringLike', `\${a*`, `\${abc`),
+  'many and long take no time': () => {
+    const before = process.cpuUsage();
+    const matched = holds('StringLike', `\${aws:x}`.repeat(10_000), 'a'.repeat(100_000), {
+      'aws:x': 'a'.repeat(100_000),
+    });
+    const unclosed = holds('StringEquals', `\${`.repeat(60_000), 'x');
+    expect(process.cpuUsage(before).user / 1_000).to.be.below(600);
+    return !matched && !unclosed;
+  },
   'do not close: then they are text': () => holds('StringEquals', `\${aws:username`, `\${aws:username`),
   'are not for numbers': () => {
     expect(() => holds('NumericEquals', `\${aws:username}`, '1')).to.throw('is not a number');
@@ -581,6 +618,7 @@ conditions('one key, one value', {
     holds('IpAddress', '2001:db8::/33', '2001:DB8:0:0:0::1') &&
     !holds('IpAddress', '2001:db8::/33', '2001:db8:8000::1'),
   'IpAddress sees IPv4 in IPv6': () => holds('IpAddress', '10.0.0.0/8', '::ffff:10.1.2.3'),
+  'IpAddress sees a block of IPv4 in IPv6': () => holds('IpAddress', '::ffff:10.0.0.0/104', '10.1.2.3'),
   'IpAddress never takes one family for the other': () => !holds('IpAddress', '::/0', '10.0.0.1'),
   'NotIpAddress is its opposite': () =>
     !holds('NotIpAddress', '10.0.0.0/8', '10.1.2.3') && holds('NotIpAddress', '10.0.0.0/8', '::1'),
@@ -591,6 +629,8 @@ conditions('one key, one value', {
       'arn:aws:someservice:*:111122223333:finance/*',
       'arn:aws:someservice:us-east-2:999999999999:store/abc:111122223333:finance/document.txt',
     ),
+  'ArnLike matches nothing with what is no ARN': () =>
+    !holds('ArnLike', '*', 'arn:aws:kms:x:1:key/y') && !holds('ArnLike', 'arn:*:*:*:*:*', 'x'),
   'StringLike does not': () =>
     holds(
       'StringLike',
@@ -620,6 +660,9 @@ conditions('a missing key', {
   'is what Null true asks for': () => holds('Null', 'true', undefined) && !holds('Null', 'true', 'x'),
   'is what Null false forbids': () => !holds('Null', 'false', undefined) && holds('Null', 'false', ''),
   'fulfils ForAllValues': () => holds('ForAllValues:StringEquals', 'x', undefined),
+  'fulfils ForAnyValue with …IfExists': () => holds('ForAnyValue:StringEqualsIfExists', 'x', undefined),
+  'is an empty string, to set operators': () =>
+    holds('ForAllValues:StringEquals', 'x', '') && !holds('ForAnyValue:StringLike', '*', ''),
   'fails ForAnyValue': () => !holds('ForAnyValue:StringLike', '*', undefined),
   'fails ForAnyValue with a negated operator': () => !holds('ForAnyValue:StringNotEquals', 'x', undefined),
   'is also one with no values': () =>
@@ -692,6 +735,21 @@ table('a Condition', {
   ],
 });
 
+describe('a document that no parser would give', () => {
+  it('allows nobody through NotPrincipal', () => {
+    const document = parsePolicy(JSON.stringify({ Statement: forWhom(bob.arn) }), 'key');
+    const statements = document.statements.map((statement) => ({
+      ...statement,
+      principal: { negated: true, principals: { AWS: alice.arn } },
+    }));
+    const resource = compilePolicy({ ...document, statements }, { type: 'key policy', id: 'k' });
+    for (const principal of [alice, bob]) {
+      const { allowed } = decide(accessRequest({ ...plainCase, principal }), { identity: [], resource });
+      expect(allowed).to.equal(false);
+    }
+  });
+});
+
 describe('a decision says what made it', () => {
   const by = (given: Given) =>
     decision(given).by.map((reason) =>
@@ -729,14 +787,8 @@ describe('a decision says what made it', () => {
       let called = false;
       const identity = given.identity ? [{ Version: '2012-10-17', Statement: given.identity }] : [];
       const access: Case = {
-        principal: alice,
-        action: 'kms:Encrypt',
-        resource: key,
-        resourceAccount: here,
-        context: {},
+        ...plainCase,
         identity,
-        boundary: undefined,
-        session: undefined,
         resourcePolicy: { kind: 'key', policy: { Version: '2012-10-17', Statement: [delegating] } },
       };
       const grant = () => {

@@ -3,7 +3,7 @@
  * documentation that decides it (of the IAM user guide, where nothing else is said), and a case that shows it.
  */
 import type { Simulation } from '../../src/policy/simulate.ts';
-import { alice, app, type Case, here, type JsonPolicy, type JsonStatement, key } from './arbitrary.ts';
+import { app, type Case, here, type JsonPolicy, type JsonStatement, plainCase } from './arbitrary.ts';
 
 type Verdict = Simulation['decision'];
 
@@ -70,14 +70,9 @@ function example(
   more: Partial<Case> = {},
 ): Case {
   return {
-    principal: alice,
-    action: 'kms:Encrypt',
-    resource: key,
-    resourceAccount: here,
+    ...plainCase,
     context,
     identity: statements.length === 0 ? [] : [{ Version: '2012-10-17', Statement: statements }],
-    boundary: undefined,
-    session: undefined,
     resourcePolicy: { kind: 'key', policy: keyPolicy([{ AWS: here }, {}]) },
     ...more,
   };

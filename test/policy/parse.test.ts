@@ -70,9 +70,18 @@ describe('a policy’s JSON', () => {
   }
 
   it('is refused where it is nested without end, quickly and without an overflow', () => {
-    for (const text of ['['.repeat(100_000), '{"a":'.repeat(100_000)]) {
+    for (const text of ['['.repeat(100_000), '{"a":'.repeat(20_000)]) {
       expect(refusal(text, 'key').message).to.contain('nested too deeply');
     }
+  });
+
+  it('is refused where it is longer than any AWS takes, before it is read', () => {
+    for (const length of [131_073, 50_000_000]) {
+      expect(refusal(`"${'a'.repeat(length)}"`, 'key').message).to.contain('longer than 131072');
+    }
+    const document = of(forAll, { Id: '' });
+    const room = 131_072 - JSON.stringify(document).length;
+    expect(parsePolicy(JSON.stringify({ ...document, Id: 'a'.repeat(room) }), 'key').id).to.have.length(room);
   });
 
   it('keeps names that every object has as plain names', () => {
@@ -147,6 +156,13 @@ describe('a policy document', () => {
     [
       'for an identity of the old version',
       'identity',
+      of(allow, { Version: '2008-10-17' }),
+      'Policy document must be version 2012-10-17 or greater.',
+      'Version',
+    ],
+    [
+      'for a boundary of the old version',
+      'boundary',
       of(allow, { Version: '2008-10-17' }),
       'Policy document must be version 2012-10-17 or greater.',
       'Version',
@@ -382,6 +398,8 @@ describe('a policy document', () => {
         ['IpAddress', '10.0.0', 'address'],
         ['IpAddress', '10.0.0.0/33', 'block'],
         ['IpAddress', '010.0.0.1', 'address in octal'],
+        ['IpAddress', '10.0.0.256', 'address of octets'],
+        ['IpAddress', '1:2:3:4:5:6:7:8::', 'address of IPv6 with room for ::'],
         ['NotIpAddress', '1::2::3', 'address of IPv6'],
         ['NotIpAddress', '1:2:3:4:5:6:7', 'short address of IPv6'],
       ] as const

@@ -3,7 +3,7 @@ import { decide } from '../../src/policy/decide.ts';
 import { denial, explain } from '../../src/policy/explain.ts';
 import { type PolicyKind, parsePolicy } from '../../src/policy/parse.ts';
 import { contextKeys, simulate } from '../../src/policy/simulate.ts';
-import { accessRequest, alice, type Case, carol, here, type JsonStatement, key, there } from './arbitrary.ts';
+import { accessRequest, type Case, carol, here, type JsonStatement, plainCase, there } from './arbitrary.ts';
 import { policies } from './engine.ts';
 
 const policy = (...Statement: JsonStatement[]) => ({ Version: '2012-10-17', Statement });
@@ -13,14 +13,8 @@ const delegating = { Sid: 'Delegate', Effect: 'Allow', Principal: { AWS: here },
 
 function given(more: Partial<Case>): Case {
   return {
-    principal: alice,
-    action: 'kms:Encrypt',
-    resource: key,
-    resourceAccount: here,
-    context: {},
+    ...plainCase,
     identity: [policy(allow)],
-    boundary: undefined,
-    session: undefined,
     resourcePolicy: { kind: 'key', policy: policy(delegating) },
     ...more,
   };
@@ -81,6 +75,12 @@ describe('a simulation', () => {
       'kms:ViaService',
       'aws:username',
     ]);
+  });
+
+  it('lists a key once, as the first policy writes it', () => {
+    const asking = (name: string) => policy({ ...allow, Condition: { Bool: { [name]: 'true' } } });
+    const identity = [asking('aws:MultiFactorAuthPresent'), asking('AWS:multifactorauthpresent')];
+    expect(simulated({ identity }).missing).to.deep.equal(['aws:MultiFactorAuthPresent']);
   });
 
   it('tells whether the boundary allows', () => {
