@@ -1,3 +1,4 @@
+import type { StreamHead } from '../audit/checkpoint.ts';
 import type { AuditRecord } from '../audit/record.ts';
 import type { Change, ChangeOutcome, ChangeWriter, Invalidation } from '../keys/repository.ts';
 import type { Metrics } from '../metrics/registry.ts';
@@ -15,6 +16,8 @@ export class PrimaryLink implements ChangeWriter {
   constructor(on: {
     readonly lease: Lease;
     readonly metrics: Metrics;
+    /** The last durable line of this process's stream. */
+    head(): StreamHead | undefined;
     /** Takes a change into the caches; when it returns, every look-up that begins sees the change. */
     take(invalidation: Invalidation): void;
     reload(): void;
@@ -33,6 +36,8 @@ export class PrimaryLink implements ChangeWriter {
         case 'change-failed':
         case 'metrics-text':
           return this.#settle(message);
+        case 'head-wanted':
+          return this.say({ type: 'head', id: message.id, head: on.head() });
         case 'metrics-wanted':
           return void on.metrics
             .snapshot()
