@@ -15,7 +15,7 @@ const commands: Record<
   },
   token: { about: 'run the token tier: a supervisor and its hosts', load: () => import('./cli/token.ts') },
   serve: { about: 'run the API tier', load: () => import('./cli/serve.ts') },
-  trail: { about: 'verify the trail', load: () => import('./cli/trail.ts') },
+  trail: { about: 'verify the trail, or follow it', load: () => import('./cli/trail.ts') },
 };
 
 const [name = '', ...args] = process.argv.slice(2);

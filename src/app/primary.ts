@@ -1,7 +1,7 @@
 import { createServer } from 'node:net';
 import pino from 'pino';
-import { Indexer } from '../audit/index/indexer.ts';
 import { containsEvents } from '../audit/read.ts';
+import type { TrailWriter } from '../audit/writer.ts';
 import { systemClock } from '../clock.ts';
 import type { Config } from '../config.ts';
 import { createMetrics } from '../metrics/registry.ts';
@@ -12,9 +12,10 @@ import { Chores } from './chores.ts';
 import { Node } from './node.ts';
 import { Outbox } from './outbox.ts';
 import { requireToken } from './ownership.ts';
-import { connectToken, openStream } from './parts.ts';
+import { connectToken, headOf, openStream } from './parts.ts';
 import { observeToken } from './token-metrics.ts';
 import { startTokenTier } from './token-tier.ts';
+import { TrailKeeper } from './trail-keeper.ts';
 
 const slot = 'primary';
 const closeMilliseconds = 15_000;
@@ -78,18 +79,26 @@ export async function runPrimary(config: Config, configFile: string): Promise<vo
     opened.push(() => hsm.close());
     await requireToken({ storeId: store.storeId, ...(await store.count()) }, hsm);
 
-    const trail = await openStream(config, slot, { hsm, metrics, clock, log });
-    opened.push(() => trail.close());
-    const indexer = new Indexer({
-      folder: config.trail.folder,
-      onEvent(event) {
-        if (event.type === 'failed')
-          log.error({ err: event.cause }, "the trail's index can not be written: look-ups are slow");
-        else log.info("the trail's index is written again");
+    let own: TrailWriter | undefined;
+    const keeper = new TrailKeeper(config.trail, {
+      storeId: store.storeId,
+      hsm,
+      heads: async () => {
+        const heads = new Map(await node?.heads());
+        return own === undefined ? heads : heads.set(slot, headOf(slot, own));
       },
+      metrics,
+      clock,
+      log,
     });
-    indexer.start();
-    opened.push(() => indexer.close());
+    opened.push(() => keeper.close());
+    const onRotated = () => keeper.rotated();
+    const trail = await openStream(config, slot, { hsm, metrics, clock, log, onRotated });
+    own = trail;
+    opened.push(async () => {
+      await trail.close();
+      own = undefined;
+    });
     const outbox = new Outbox(
       store,
       trail,
@@ -99,7 +108,7 @@ export async function runPrimary(config: Config, configFile: string): Promise<vo
     opened.push(() => outbox.close());
     await outbox.drain();
 
-    const running = new Node({ store, trail, outbox, metrics, clock, log });
+    const running = new Node({ store, trail, outbox, metrics, clock, log, onRotated });
     node = running;
     opened.push(() => running.close(closeMilliseconds));
     const chores = new Chores({ store, changes: running, hsm, clock, log });
@@ -107,6 +116,7 @@ export async function runPrimary(config: Config, configFile: string): Promise<vo
     opened.push(() => chores.stop());
     const url = await running.start(config.workers, port);
     chores.start();
+    keeper.start();
     return url;
   }
 }

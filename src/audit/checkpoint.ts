@@ -1,4 +1,4 @@
-import { createHash, createPublicKey, type KeyObject, verify } from 'node:crypto';
+import { createPublicKey, hash, type KeyObject, verify } from 'node:crypto';
 import { isCount, isHex, isObject } from './shape.ts';
 
 /**
@@ -6,8 +6,8 @@ import { isCount, isHex, isObject } from './shape.ts';
  *
  *     {"checkpoint":{"version":1,"store":…,"number":…,"time":…,"previous":…,"streams":[…]},"signature":…}
  *
- * What is signed is `coffer trail checkpoint v1`, a zero byte, and the bytes of the member `checkpoint` as they stand
- * in the line: ECDSA over P-256 with SHA-256, in DER, in base64.
+ * What is signed is `coffer trail checkpoint v1`, a zero byte, and the SHA-256 of the bytes of the member `checkpoint` as
+ * they stand in the line, 59 bytes however many streams there are: ECDSA over P-256 with SHA-256, in DER, in base64.
  */
 
 /** The last line of a stream that a checkpoint speaks for. */
@@ -31,7 +31,7 @@ export interface Checkpoint {
   readonly number: number;
   /** ISO 8601 in UTC, to the millisecond. */
   readonly time: string;
-  /** SHA-256 over what was signed of the checkpoint before, as hex; zeros for the first. */
+  /** SHA-256 of the bytes of the member `checkpoint` of the one before, as hex; zeros for the first. */
   readonly previous: string;
   /** By stream id, ascending. INVARIANT: a stream that is in a checkpoint is in every later one. */
   readonly streams: readonly StreamHead[];
@@ -47,11 +47,17 @@ export const firstPrevious = '0'.repeat(64);
 
 const domain = Buffer.from('coffer trail checkpoint v1\0', 'latin1');
 
-/** The bytes that are signed, in the one way there is to write a checkpoint. */
+/** What is signed: 59 bytes. */
 export function signedBytes(checkpoint: Checkpoint): Buffer {
-  return Buffer.concat([domain, Buffer.from(render(checkpoint), 'utf8')]);
+  return Buffer.concat([domain, hash('sha256', render(checkpoint), 'buffer')]);
 }
 
+/** @returns what the checkpoint after this one names as `previous` */
+export function hashCheckpoint(checkpoint: Checkpoint): string {
+  return hash('sha256', render(checkpoint), 'hex');
+}
+
+/** The bytes of a checkpoint, in the one way there is to write it. */
 function render({ store, number, time, previous, streams }: Checkpoint): string {
   const heads = streams.map(({ slot, stream, segment, sequence, hash }) => ({
     slot,
@@ -61,11 +67,6 @@ function render({ store, number, time, previous, streams }: Checkpoint): string 
     hash,
   }));
   return JSON.stringify({ version: 1, store, number, time, previous, streams: heads });
-}
-
-/** @returns what the checkpoint after this one names as `previous` */
-export function hashCheckpoint(checkpoint: Checkpoint): string {
-  return createHash('sha256').update(signedBytes(checkpoint)).digest('hex');
 }
 
 /** The line of a checkpoint, without a newline. */
@@ -140,7 +141,5 @@ export function readPublicKey(key: Buffer): KeyObject {
 
 /** SHA-256 over the SPKI DER, as hex: what two people compare to know that they mean the same key. */
 export function fingerprint(key: KeyObject): string {
-  return createHash('sha256')
-    .update(key.export({ format: 'der', type: 'spki' }))
-    .digest('hex');
+  return hash('sha256', key.export({ format: 'der', type: 'spki' }), 'hex');
 }

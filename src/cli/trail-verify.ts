@@ -1,7 +1,7 @@
 import { readFileSync } from 'node:fs';
 import { parseArgs } from 'node:util';
 import { CannotVerify, type VerifyOptions, verifyTrail } from '../audit/proof/trail.ts';
-import { ConfigError, readConfig } from '../config.ts';
+import { findTrail, trailOptions } from './trail-folder.ts';
 import { printReport } from './trail-report.ts';
 
 const whole = 0;
@@ -14,8 +14,7 @@ export async function run(args: string[]): Promise<void> {
     const { values } = parseArgs({
       args,
       options: {
-        config: { type: 'string' },
-        trail: { type: 'string' },
+        ...trailOptions,
         'public-key': { type: 'string' },
         anchor: { type: 'string' },
         json: { type: 'boolean', default: false },
@@ -37,12 +36,8 @@ function optionsOf(values: {
   'public-key'?: string | undefined;
   anchor?: string | undefined;
 }): VerifyOptions {
-  if (values.config !== undefined && values.trail !== undefined) {
-    throw new ConfigError('name the trail by --config or by --trail, one of the two');
-  }
-  const config = values.trail === undefined ? readConfig(values.config ?? 'coffer.json') : undefined;
-  const folder = values.trail ?? config?.trail.folder ?? '';
-  const anchor = values.anchor ?? config?.trail.anchor.file;
+  const { folder, config } = findTrail(values);
+  const anchor = values.anchor ?? config?.anchor.file;
   const key = values['public-key'];
   return {
     folder,

@@ -338,10 +338,15 @@ describe('looking events up', () => {
       cpSync(join(bench.folder, 'worker-1'), join(bench.folder, 'aside'), { recursive: true });
       expect(idsOf(await find())).to.deep.equal(ids);
       rmSync(join(bench.folder, 'worker-1'), { recursive: true });
-      const record = { ...makeRecord(), eventTime: at(30) };
-      await write('worker-1', [record]);
+      // Longer than what stood there.
+      const records = Array.from({ length: 12 }, (_, second) => ({
+        ...makeRecord(),
+        eventTime: at(30 + second),
+      }));
+      await write('worker-1', records);
       await indexer.run();
-      expect(idsOf(await find())).to.deep.equal([record.eventID, ...ids]);
+      const others = records.map(({ eventID }) => eventID).reverse();
+      expect(idsOf(await find())).to.deep.equal([...others, ...ids]);
     });
 
     it('by a line that is still being written', async () => {
