@@ -11,6 +11,7 @@ import { generateDataKey } from './generate-data-key.ts';
 import { generateDataKeyWithoutPlaintext } from './generate-data-key-without-plaintext.ts';
 import { generateRandom } from './generate-random.ts';
 import { getKeyPolicy } from './get-key-policy.ts';
+import { iamOperations } from './iam/all.ts';
 import { cancelKeyDeletion, disableKey, enableKey } from './key-state-change.ts';
 import { listAliases } from './list-aliases.ts';
 import { listKeyPolicies } from './list-key-policies.ts';
@@ -54,6 +55,7 @@ const all: readonly Operation[] = [
   updateKeyDescription,
   ...stsOperations,
   lookupEvents,
+  ...iamOperations,
 ];
 
 function tableOf(service: ServiceName): ReadonlyMap<string, Operation> {
