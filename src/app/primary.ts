@@ -9,6 +9,7 @@ import { metricNames } from '../operations/table.ts';
 import { openStoreWriter } from '../store/sqlite/open.ts';
 import { requireSafe } from '../wire/server.ts';
 import { Chores } from './chores.ts';
+import { openControl } from './control.ts';
 import { Node } from './node.ts';
 import { Outbox } from './outbox.ts';
 import { requireToken } from './ownership.ts';
@@ -115,6 +116,15 @@ export async function runPrimary(config: Config, configFile: string): Promise<vo
     await chores.clearUp();
     opened.push(() => chores.stop());
     const url = await running.start(config.workers, port);
+    try {
+      const control = await openControl(config.store.file, running, log);
+      opened.push(() => control.close());
+    } catch (cause) {
+      log.warn(
+        { err: cause },
+        '`coffer account` and `coffer admin` can not reach this service: stop it for them',
+      );
+    }
     chores.start();
     keeper.start();
     return url;
