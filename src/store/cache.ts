@@ -2,6 +2,7 @@ import type { Scope } from '../arn.ts';
 import type { AccessKey } from '../identity/credential.ts';
 import type { Identity } from '../identity/principal.ts';
 import type { IdentityRepository } from '../identity/repository.ts';
+import type { Grant } from '../keys/grant.ts';
 import type { Alias, Key } from '../keys/key.ts';
 import type { Invalidation, KeyRepository } from '../keys/repository.ts';
 import type { MaybePromise } from '../maybe-promise.ts';
@@ -81,6 +82,8 @@ export interface CachedRepository extends KeyRepository, IdentityRepository {
 export function cachedRepository(reader: KeyRepository & IdentityRepository): CachedRepository {
   const keys = new Scoped<Key>();
   const aliases = new Scoped<Alias>();
+  const grants = new Recent<readonly Grant[]>(present);
+  const noGrants = new Recent<readonly Grant[]>(present);
   const credentials = new Recent<AccessKey>(present);
   const noCredentials = new Recent<true>(absent);
   const identities = new Recent<Identity>(present);
@@ -92,10 +95,7 @@ export function cachedRepository(reader: KeyRepository & IdentityRepository): Ca
    */
   let generation = 0;
 
-  async function fill<T>(
-    read: () => T | undefined | Promise<T | undefined>,
-    keep: (found: T | undefined) => unknown,
-  ): Promise<T | undefined> {
+  async function fill<T>(read: () => MaybePromise<T>, keep: (found: T) => unknown): Promise<T> {
     const begun = generation;
     const found = await read();
     if (begun === generation) keep(found);
@@ -106,6 +106,8 @@ export function cachedRepository(reader: KeyRepository & IdentityRepository): Ca
     generation += 1;
     keys.clear();
     aliases.clear();
+    grants.clear();
+    noGrants.clear();
     credentials.clear();
     noCredentials.clear();
     identities.clear();
@@ -128,6 +130,16 @@ export function cachedRepository(reader: KeyRepository & IdentityRepository): Ca
       return fill(
         () => reader.findAlias(scope, aliasName),
         (alias) => aliases.keep(scope, aliasName, alias),
+      );
+    },
+
+    findGrants(scope: Scope, keyId: string, granteeId: string): MaybePromise<readonly Grant[]> {
+      const name = `${scope.region}/${scope.account}/${keyId}/${granteeId}`;
+      const found = grants.get(name) ?? noGrants.get(name);
+      if (found !== undefined) return found;
+      return fill(
+        () => reader.findGrants(scope, keyId, granteeId),
+        (there) => (there.length > 0 ? grants.set(name, there) : noGrants.set(name, there)),
       );
     },
 
@@ -166,6 +178,10 @@ export function cachedRepository(reader: KeyRepository & IdentityRepository): Ca
     listKeyIds: (scope, after, limit) => reader.listKeyIds(scope, after, limit),
     listAliases: (scope, keyId, after, limit) => reader.listAliases(scope, keyId, after, limit),
     listTags: (scope, keyId, after, limit) => reader.listTags(scope, keyId, after, limit),
+    findGrant: (scope, keyId, grantId) => reader.findGrant(scope, keyId, grantId),
+    findGrantId: (scope, keyId, fingerprint) => reader.findGrantId(scope, keyId, fingerprint),
+    listGrants: (...given) => reader.listGrants(...given),
+    listRetirableGrants: (...given) => reader.listRetirableGrants(...given),
 
     invalidate(invalidation: Invalidation): void {
       const missed = sequence !== undefined && invalidation.sequence > sequence + 1;
@@ -174,6 +190,10 @@ export function cachedRepository(reader: KeyRepository & IdentityRepository): Ca
       if (missed) clear();
       for (const name of invalidation.keys) keys.forget(name);
       for (const name of invalidation.aliases) aliases.forget(name);
+      for (const name of invalidation.grants) {
+        grants.delete(name);
+        noGrants.delete(name);
+      }
       for (const accessKeyId of invalidation.credentials) {
         credentials.delete(accessKeyId);
         noCredentials.delete(accessKeyId);

@@ -5,6 +5,8 @@ import type { Identity } from '../identity/principal.ts';
 import type { Alias, Key, KeyState } from '../keys/key.ts';
 import type { Page } from '../keys/repository.ts';
 import type { Tag } from '../tag.ts';
+import { grantReader } from './grants.ts';
+import { page } from './page.ts';
 import { selectAccessKeys, selectKeys, toAccessKey, toAlias, toKeys, withNames } from './rows.ts';
 import type { Schema } from './schema.ts';
 import type { StoreReader } from './store.ts';
@@ -12,16 +14,10 @@ import type { StoreReader } from './store.ts';
 /** States that nobody sees: the key isn't made, or won't be. */
 const hidden: readonly KeyState[] = ['Creating', 'Abandoning'];
 
-/** @param found up to one more than `limit`, which only says that there is more */
-function page<T>(found: readonly T[], limit: number, nameOf: (item: T) => string): Page<T> {
-  if (found.length <= limit) return { items: found, next: undefined };
-  const items = found.slice(0, limit);
-  const last = items.at(-1);
-  return { items, next: last === undefined ? undefined : nameOf(last) };
-}
-
 export function storeReader(db: Kysely<Schema>): StoreReader {
   return {
+    ...grantReader(db),
+
     async findKey(scope: Scope, keyId: string): Promise<Key | undefined> {
       const rows = await selectKeys(db)
         .where('keys.region', '=', scope.region)

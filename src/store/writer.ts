@@ -62,6 +62,7 @@ export async function storeWriter(
             sequence,
             keys: made.keys.map((keyId) => scope + keyId),
             aliases: made.aliases.map((aliasName) => scope + aliasName),
+            grants: made.grants.map((grants) => scope + grants),
             credentials: [],
             accounts: [],
           },
@@ -150,6 +151,7 @@ export async function storeWriter(
           sequence: await nextSequence(trx),
           keys: [],
           aliases: [],
+          grants: [],
           credentials: [accessKeyId],
           accounts: [],
         };

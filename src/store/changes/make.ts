@@ -3,6 +3,7 @@ import type { ChangeOutcome } from '../../keys/repository.ts';
 import type { Schema } from '../schema.ts';
 import type { Change } from '../store.ts';
 import { createAlias, deleteAlias, updateAlias } from './alias.ts';
+import { createGrant, removeGrant } from './grant.ts';
 import {
   beginKey,
   destroyKey,
@@ -20,13 +21,24 @@ export type ChangeOf<Type extends Change['type']> = Extract<Change, { type: Type
 
 /** Done, with the names in its scope that are stale now; or the reason why nothing was written. */
 export type Made =
-  | { readonly type: 'done'; readonly keys: readonly string[]; readonly aliases: readonly string[] }
+  | {
+      readonly type: 'done';
+      readonly keys: readonly string[];
+      readonly aliases: readonly string[];
+      /** `<key id>/<grantee's id>`. */
+      readonly grants: readonly string[];
+    }
   | Exclude<ChangeOutcome, { type: 'done' }>;
 
 export const conflict: Made = { type: 'conflict' };
 
 export function done(keys: readonly string[], aliases: readonly string[] = []): Made {
-  return { type: 'done', keys, aliases };
+  return { type: 'done', keys, aliases, grants: [] };
+}
+
+/** Grants on a key that name a grantee changed, and nothing else of the key. */
+export function grantsDone(keyId: string, granteeId: string): Made {
+  return { type: 'done', keys: [], aliases: [], grants: [`${keyId}/${granteeId}`] };
 }
 
 /**
@@ -60,5 +72,9 @@ export function make(trx: Trx, change: Change): Promise<Made> {
       return putTags(trx, change);
     case 'tags-removed':
       return removeTags(trx, change);
+    case 'grant-created':
+      return createGrant(trx, change);
+    case 'grant-removed':
+      return removeGrant(trx, change);
   }
 }

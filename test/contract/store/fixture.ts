@@ -3,6 +3,7 @@ import { expect } from 'chai';
 import type { Scope } from '../../../src/arn.ts';
 import type { AuditRecord } from '../../../src/audit/record.ts';
 import type { Clock } from '../../../src/clock.ts';
+import type { Grant } from '../../../src/keys/grant.ts';
 import type { Alias, Key } from '../../../src/keys/key.ts';
 import type { Applied, Change, StoreReader, StoreWriter } from '../../../src/store/store.ts';
 import type { Tag } from '../../../src/tag.ts';
@@ -68,6 +69,21 @@ export function newAlias(aliasName: string, targetKeyId: string, where: Scope = 
     targetKeyId,
     createdAt: 1_700_000_000_003,
     updatedAt: 1_700_000_000_003,
+  };
+}
+
+export function newGrant(over: Partial<Grant> & Pick<Grant, 'keyId'>): Grant {
+  return {
+    ...scope,
+    grantId: randomBytes(32).toString('hex'),
+    name: undefined,
+    granteeId: 'AIDAGRANTEE',
+    retiringId: undefined,
+    operations: ['Decrypt'],
+    constraints: {},
+    issuingAccount: scope.account,
+    createdAt: 1_700_000_000_004,
+    ...over,
   };
 }
 

@@ -1,4 +1,5 @@
 import type { MakePlace } from './fixture.ts';
+import { grantsContract } from './grants.ts';
 import { keysContract } from './keys.ts';
 import { listsContract } from './lists.ts';
 import { modelContract } from './model.ts';
@@ -10,6 +11,7 @@ export function storeContract(database: string, make: MakePlace): void {
   describe(`the store on ${database}`, () => {
     describe('keys', () => keysContract(make));
     describe('aliases and tags', () => namesContract(make));
+    describe('grants', () => grantsContract(make));
     describe('lists', () => listsContract(make));
     describe('outbox and sequence', () => outboxContract(make));
     describe('what the jobs ask', () => jobsContract(make));
