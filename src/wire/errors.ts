@@ -12,6 +12,8 @@ const statuses: Record<ErrorCode, number> = {
   InvalidAliasNameException: 400,
   InvalidArnException: 400,
   InvalidCiphertextException: 400,
+  InvalidGrantIdException: 400,
+  InvalidGrantTokenException: 400,
   InvalidKeyUsageException: 400,
   InvalidMarkerException: 400,
   InvalidSignatureException: 400,
