@@ -17,6 +17,8 @@ export type ErrorCode =
   | 'InvalidAliasNameException'
   | 'InvalidArnException'
   | 'InvalidCiphertextException'
+  | 'InvalidGrantIdException'
+  | 'InvalidGrantTokenException'
   | 'InvalidInputException'
   | 'InvalidKeyUsageException'
   | 'InvalidLookupAttributesException'

@@ -27,8 +27,17 @@ export interface Policies {
   readonly session?: readonly CompiledPolicy[] | undefined;
   /** Key policy or trust policy; `undefined` where the resource has none. */
   readonly resource?: CompiledPolicy | undefined;
-  /** Asked only where no policy decides alone: the id of a grant that allows the request. */
-  readonly grant?: (() => string | undefined) | undefined;
+  /** Asked only where no policy decides alone: a grant that allows the request. */
+  readonly grant?: (() => GrantAllow | undefined) | undefined;
+}
+
+/**
+ * A grant, and how it names the caller: the user or role session itself, the role of the session, or the account,
+ * whose identity-based policies then decide.
+ */
+export interface GrantAllow {
+  readonly grantId: string;
+  readonly match: 'direct' | 'role' | 'account';
 }
 
 export type Reason =
@@ -111,30 +120,33 @@ function denialBy(
 }
 
 function withinAccount(call: Call): Decision {
-  const { policies, request } = call;
-  if (policies.resource === undefined) return byIdentity(call, []);
-  const explicit = denialBy(call, policies.resource, 'resource-based policy');
+  const { resource, grant } = call.policies;
+  const decision = resource === undefined ? byIdentity(call, []) : byResource(call, resource);
+  if (decision.allowed || decision.explicit) return decision;
+  const granted = grant?.();
+  if (granted === undefined) return decision;
+  return allowedAs(call, granted.match, { type: 'grant', grantId: granted.grantId });
+}
+
+function byResource(call: Call, resource: CompiledPolicy): Decision {
+  const explicit = denialBy(call, resource, 'resource-based policy');
   if (explicit !== undefined) return explicit;
-  const access = resourceAllow(call, policies.resource);
-  let denial: Decision;
-  switch (access?.match) {
+  const access = resourceAllow(call, resource);
+  return access === undefined
+    ? nothingAllows('resource-based policy')
+    : allowedAs(call, access.match, access.reason);
+}
+
+/** What it comes to, within the account, that something names the caller like that. */
+function allowedAs(call: Call, match: GrantAllow['match'], reason: Reason): Decision {
+  switch (match) {
     case 'direct':
-      return { allowed: true, by: [access.reason] };
+      return { allowed: true, by: [reason] };
     case 'role':
-      denial = limited(call, [access.reason]);
-      break;
+      return limited(call, [reason]);
     case 'account':
-      denial = byIdentity(call, [access.reason]);
-      break;
-    case undefined:
-      denial = nothingAllows('resource-based policy');
+      return byIdentity(call, [reason]);
   }
-  if (denial.allowed) return denial;
-  const grantId = policies.grant?.();
-  if (grantId === undefined) return denial;
-  const grant: Reason = { type: 'grant', grantId };
-  // as if the resource's policy named the grantee: a user, or the role of a session
-  return request.principal.type === 'AssumedRole' ? limited(call, [grant]) : { allowed: true, by: [grant] };
 }
 
 /** The caller's own side comes first, so that what it denies is told alike whether or not the resource exists. */
@@ -148,9 +160,9 @@ function acrossAccounts(call: Call): Decision {
     const access = resourceAllow(call, resource);
     if (access !== undefined) return { allowed: true, by: [access.reason, ...own.by] };
   }
-  const grantId = grant?.();
-  if (grantId === undefined) return nothingAllows('resource-based policy');
-  return { allowed: true, by: [{ type: 'grant', grantId }, ...own.by] };
+  const granted = grant?.();
+  if (granted === undefined) return nothingAllows('resource-based policy');
+  return { allowed: true, by: [{ type: 'grant', grantId: granted.grantId }, ...own.by] };
 }
 
 /** The identity-based policies decide, within the limits. @param by what brought the decision to them */
@@ -190,7 +202,7 @@ function firstAllow(
 }
 
 interface ResourceAllow {
-  readonly match: 'direct' | 'role' | 'account';
+  readonly match: GrantAllow['match'];
   readonly reason: StatementReason;
 }
 

@@ -16,6 +16,8 @@ const statuses: Record<ErrorCode, number> = {
   InvalidAliasNameException: 400,
   InvalidArnException: 400,
   InvalidCiphertextException: 400,
+  InvalidGrantIdException: 400,
+  InvalidGrantTokenException: 400,
   InvalidInputException: 400,
   InvalidKeyUsageException: 400,
   InvalidLookupAttributesException: 400,

@@ -1,6 +1,6 @@
 import { expect } from 'chai';
 import { compilePolicy } from '../../src/policy/compile.ts';
-import { type Decision, decide, type Policies } from '../../src/policy/decide.ts';
+import { type Decision, decide, type GrantAllow, type Policies } from '../../src/policy/decide.ts';
 import { parsePolicy } from '../../src/policy/parse.ts';
 import {
   accessRequest,
@@ -38,7 +38,7 @@ interface Given {
   readonly key?: readonly JsonStatement[] | 'none';
   readonly trust?: readonly JsonStatement[];
   readonly version?: '2008-10-17';
-  readonly grant?: string;
+  readonly grant?: GrantAllow['match'];
 }
 
 const account = `arn:aws:iam::${here}:root`;
@@ -83,7 +83,10 @@ function decision(given: Given): Decision {
           ? undefined
           : { kind: 'key', policy: document(given.key ?? [delegating]) },
   };
-  const compiled: Policies = { ...policies(access), grant: () => given.grant };
+  const compiled: Policies = {
+    ...policies(access),
+    grant: () => given.grant && { grantId: 'g', match: given.grant },
+  };
   return decide(accessRequest(access), compiled);
 }
 
@@ -244,7 +247,7 @@ table('an explicit deny wins', {
     { principal: app, key: [forWhom(app.arn)], session: [deny()] },
     'denied by session policy',
   ],
-  'over a grant': [{ identity: [deny()], grant: 'g' }, 'denied by identity-based policy'],
+  'over a grant': [{ identity: [deny()], grant: 'direct' }, 'denied by identity-based policy'],
   'only where it applies': [{ identity: [allow(), deny({ Action: 'kms:Decrypt' })] }, 'allowed'],
 });
 
@@ -294,22 +297,34 @@ table('a session policy', {
 });
 
 table('a grant', {
-  'allows where no policy does': [{ key: [forWhom(bob.arn)], grant: 'g' }, 'allowed'],
-  'allows where identity policies do not': [{ grant: 'g' }, 'allowed'],
-  'is limited by a session policy': [
-    { principal: app, session: [allow({ Action: 'kms:Decrypt' })], grant: 'g' },
+  'allows where no policy does': [{ key: [forWhom(bob.arn)], grant: 'direct' }, 'allowed'],
+  'allows where identity policies do not': [{ grant: 'direct' }, 'allowed'],
+  'to an account leaves the decision to its identity policies': [
+    { key: [forWhom(bob.arn)], grant: 'account' },
+    'no identity-based policy',
+  ],
+  'to an account allows whom its identity policies allow': [
+    { key: [forWhom(bob.arn)], identity: [allow()], grant: 'account' },
+    'allowed',
+  ],
+  'to a session is not limited by its session policy': [
+    { principal: app, session: [allow({ Action: 'kms:Decrypt' })], grant: 'direct' },
+    'allowed',
+  ],
+  'to a role is limited by a session policy': [
+    { principal: app, session: [allow({ Action: 'kms:Decrypt' })], grant: 'role' },
     'no session policy',
   ],
-  'is limited by the boundary of a role': [
-    { principal: app, boundary: [allow({ Action: 'kms:Decrypt' })], grant: 'g' },
+  'to a role is limited by its boundary': [
+    { principal: app, boundary: [allow({ Action: 'kms:Decrypt' })], grant: 'role' },
     'no permissions boundary',
   ],
   'of another account needs identity policies too': [
-    { principal: carol, grant: 'g' },
+    { principal: carol, grant: 'direct' },
     'no identity-based policy',
   ],
   'of another account with identity policies allows': [
-    { principal: carol, identity: [allow()], grant: 'g' },
+    { principal: carol, identity: [allow()], grant: 'direct' },
     'allowed',
   ],
 });
@@ -774,7 +789,7 @@ describe('a decision says what made it', () => {
   });
 
   it('the grant, the root user', () => {
-    expect(by({ grant: 'g' })).to.deep.equal(['grant']);
+    expect(by({ grant: 'direct' })).to.deep.equal(['grant']);
     expect(by({ principal: rootHere })).to.deep.equal(['key policy 0', 'root']);
   });
 

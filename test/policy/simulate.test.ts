@@ -129,7 +129,10 @@ describe('an explanation', () => {
 
   it('names a grant', () => {
     const access = given({ identity: [] });
-    const decision = decide(accessRequest(access), { ...policies(access), grant: () => 'g-1' });
+    const decision = decide(accessRequest(access), {
+      ...policies(access),
+      grant: () => ({ grantId: 'g-1', match: 'direct' }),
+    });
     expect(explain(decision)).to.equal('allowed by grant `g-1`');
   });
 });
