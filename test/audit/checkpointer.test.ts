@@ -104,6 +104,16 @@ describe('checkpoints', () => {
     expect((await checkpointer.take())?.checkpoint.streams).to.deep.equal([head]);
   });
 
+  it('leave out what somebody beside the node is writing', async () => {
+    await bench.write('worker-1', 1);
+    const writer = await open('admin');
+    const checkpointer = bench.checkpointer({ onEvent: (event) => expect(event.type).to.equal('taken') });
+    const slots = async () => (await checkpointer.take())?.checkpoint.streams.map(({ slot }) => slot).sort();
+    expect(await slots()).to.deep.equal(['worker-1']);
+    await writer.close();
+    expect(await slots()).to.deep.equal(['admin', 'worker-1']);
+  });
+
   it('leave to a writer what was read while it began', async () => {
     await bench.write('worker-1', 2);
     let asked = 0;

@@ -1,6 +1,7 @@
 import {
   appendFileSync,
   cpSync,
+  globSync,
   mkdtempSync,
   readFileSync,
   renameSync,
@@ -10,6 +11,7 @@ import {
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { expect } from 'chai';
+import fc from 'fast-check';
 import {
   hashCheckpoint,
   parseCheckpointLine,
@@ -423,6 +425,34 @@ describe('proving a trail', () => {
         why: 'signature',
       });
     });
+  });
+
+  it('misses no byte that was changed, anywhere', async () => {
+    const names = globSync('worker-*/*.jsonl', { cwd: bench.folder });
+    const files = [bench.checkpoints, ...names.map((name) => join(bench.folder, name))];
+    const proof = { publicKey: filled.signer.pem, anchor: bench.anchor };
+    const where = fc.double({ min: 0, max: 1, noNaN: true, maxExcluded: true });
+    await fc.assert(
+      fc.asyncProperty(
+        fc.constantFrom(...files),
+        where,
+        fc.integer({ min: 1, max: 255 }),
+        async (file, at, mask) => {
+          const original = readFileSync(file);
+          const changed = Buffer.from(original);
+          const offset = Math.floor(at * original.length);
+          changed[offset] = (changed[offset] ?? 0) ^ mask;
+          writeFileSync(file, changed);
+          try {
+            expect(await bench.prove(proof)).to.deep.include({ verdict: 'wrong' });
+          } finally {
+            writeFileSync(file, original);
+          }
+        },
+      ),
+      { numRuns: 150 },
+    );
+    expect(await bench.prove(proof)).to.deep.include({ verdict: 'whole' });
   });
 
   it('says that it can’t where there is nothing to go by', async () => {
