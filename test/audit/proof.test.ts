@@ -21,7 +21,9 @@ import {
 import { checkpointKeyName } from '../../src/audit/checkpoint-file.ts';
 import type { Finding } from '../../src/audit/proof/finding.ts';
 import { CannotVerify, type VerifyOptions } from '../../src/audit/proof/trail.ts';
-import { makeSigner, SignedBench } from './signed.ts';
+import type { TrailWriter } from '../../src/audit/writer.ts';
+import { makeRecord } from './fixture.ts';
+import { headOf, makeSigner, SignedBench } from './signed.ts';
 
 describe('proving a trail', () => {
   let filled: SignedBench;
@@ -99,6 +101,38 @@ describe('proving a trail', () => {
       }
     }
   }
+
+  it('finds nothing wrong while it is written to and signed', async () => {
+    let writing = true;
+    const writers = [
+      await bench.open({ slot: 'worker-1', segmentBytes: 16_384 }),
+      await bench.open({ slot: 'worker-3', segmentBytes: 16_384 }),
+    ];
+    const heads = async () =>
+      new Map(
+        writers.map((writer, index) => [
+          `worker-${2 * index + 1}`,
+          headOf(`worker-${2 * index + 1}`, writer),
+        ]),
+      );
+    const checkpointer = bench.checkpointer({ ...filled.signer, heads });
+    const write = async (writer: TrailWriter) => {
+      while (writing) await Promise.all([1, 2, 3].map(() => writer.append(makeRecord())));
+    };
+    const sign = async () => {
+      while (writing) await checkpointer.take();
+    };
+    const all = Promise.all([...writers.map(write), sign()]);
+    try {
+      for (let round = 0; round < 15; round += 1) {
+        const { verdict, findings } = await bench.prove();
+        expect({ verdict, findings }).to.deep.equal({ verdict: 'whole', findings: [] });
+      }
+    } finally {
+      writing = false;
+      await all;
+    }
+  });
 
   describe('names the record', () => {
     it('that was changed', async () => {
