@@ -196,6 +196,24 @@ describe('proving a trail', () => {
       expect('at' in finding && finding.at).to.deep.include({ sequence });
     });
 
+    it('that was changed with its link, right behind one that was signed', async () => {
+      const [line = ''] = readFileSync(bench.checkpoints, 'utf8').split('\n');
+      const heads = parseCheckpointLine(Buffer.from(line))?.checkpoint.streams ?? [];
+      const sequence = 1 + (heads.find(({ slot }) => slot === 'worker-1')?.sequence ?? 0);
+      for (const segment of [1, 2, 3]) {
+        bench.edit(bench.file('worker-1', segment), (lines) =>
+          lines.map((line) =>
+            line.includes(`"sequence":${sequence},`)
+              ? line.replace(/"previous":"[0-9a-f]{4}/, '"previous":"0000').replace('Encrypt', 'Decrypt')
+              : line,
+          ),
+        );
+      }
+      const finding = await only();
+      expect(finding).to.deep.include({ type: 'changed', orNext: false });
+      expect('at' in finding && finding.at).to.deep.include({ sequence });
+    });
+
     it('that was dropped, by its place and number', async () => {
       let number = 0;
       bench.edit(second(), (lines) => {
