@@ -9,6 +9,7 @@ import type { Hsm } from '../keys/hsm.ts';
 import type { Metrics } from '../metrics/registry.ts';
 
 const anchorMilliseconds = 5_000;
+const closeMilliseconds = 15_000;
 
 export interface KeeperParts {
   readonly storeId: string;
@@ -58,8 +59,17 @@ export class TrailKeeper {
     this.#checkpointer.hurry();
   }
 
-  /** Signs over the ends of all streams: call when every writer is closed. */
+  /** Signs over the ends of all streams: call when every writer is closed. A disk that hangs is not waited for. */
   async close(): Promise<void> {
+    let timer: NodeJS.Timeout | undefined;
+    const late = new Promise<void>((resolve) => {
+      timer = setTimeout(resolve, closeMilliseconds);
+    });
+    await Promise.race([this.#close(), late]);
+    clearTimeout(timer);
+  }
+
+  async #close(): Promise<void> {
     await this.#indexer.close();
     await this.#checkpointer.close();
     await Promise.all(this.#anchors.map((queue) => queue.close(anchorMilliseconds)));

@@ -1,12 +1,16 @@
 import { constants } from 'node:fs';
 import { open } from 'node:fs/promises';
 import type { StreamHead } from './checkpoint.ts';
+import { TrailError } from './error.ts';
+import { lockFolder } from './lock.ts';
 import { listSegments, listSlots, segmentPath, streamFolder } from './segment.ts';
 import { readTail } from './tail.ts';
 
 /** What a stream that nobody writes comes to, or why it can't be said. */
 export type QuietHead =
   | { readonly type: 'head'; readonly head: StreamHead }
+  /** Somebody writes it after all: a command that is run beside the service. */
+  | { readonly type: 'written'; readonly slot: string }
   | { readonly type: 'unreadable'; readonly slot: string; readonly cause: unknown };
 
 /**
@@ -31,7 +35,8 @@ export class QuietHeads {
         const head = await this.#readHead(slot);
         if (head !== undefined) found.push({ type: 'head', head });
       } catch (cause) {
-        found.push({ type: 'unreadable', slot, cause });
+        const written = cause instanceof TrailError && cause.code === 'locked';
+        found.push(written ? { type: 'written', slot } : { type: 'unreadable', slot, cause });
       }
     }
     return found;
@@ -48,15 +53,20 @@ export class QuietHeads {
       const state = `${last} ${size} ${mtimeMs}`;
       const known = this.#known.get(slot);
       if (known?.state === state) return known.head;
-      const tail = await readTail(folder, segments);
-      // Its writer may have died between a write and its word that it is durable.
-      await handle.datasync();
-      const head =
-        tail?.stream === undefined || tail.head.sequence === 0
-          ? undefined
-          : { slot, stream: tail.stream, segment: last, ...tail.head };
-      this.#known.set(slot, { state, head });
-      return head;
+      const lock = await lockFolder(folder, 0);
+      try {
+        const tail = await readTail(folder, segments);
+        // Its writer may have died between a write and its word that it is durable.
+        await handle.datasync();
+        const head =
+          tail?.stream === undefined || tail.head.sequence === 0
+            ? undefined
+            : { slot, stream: tail.stream, segment: last, ...tail.head };
+        this.#known.set(slot, { state, head });
+        return head;
+      } finally {
+        await lock.release();
+      }
     } finally {
       await handle.close();
     }

@@ -40,8 +40,8 @@ export function mergeHeads(
   const silent = new Set<string>();
   for (const item of quiet) {
     const slot = item.type === 'head' ? item.head.slot : item.slot;
-    if (item.type === 'unreadable') {
-      losses.push(item);
+    if (item.type === 'unreadable') losses.push(item);
+    if (item.type !== 'head') {
       silent.add(slot);
     } else if (after.has(slot)) {
       // It was read while its writer began: the writer knows better.

@@ -10,8 +10,9 @@ export function printReport(report: TrailReport): string {
     ...printCheckpoints(report),
     '',
   ];
+  const signed = report.checkpoints?.last?.number ?? 0;
   if (report.findings.length > 0)
-    lines.push(...report.findings.map((finding) => `WRONG: ${explain(finding)}`));
+    lines.push(...report.findings.map((finding) => `WRONG: ${explain(finding, signed)}`));
   else if (report.verdict === 'unknown')
     lines.push('UNKNOWN: the chains hold, but nothing is signed: there is no checkpoint');
   else lines.push('WHOLE: every chain and signature holds');
@@ -39,7 +40,8 @@ function printCheckpoints({ checkpoints, anchor, key }: TrailReport): string[] {
   return lines;
 }
 
-function explain(finding: Finding): string {
+/** @param signed the number of the trail's own last checkpoint */
+function explain(finding: Finding, signed: number): string {
   switch (finding.type) {
     case 'changed':
       return `${place(finding.at)} was changed${finding.orNext ? ', or the line after it' : ''}`;
@@ -50,11 +52,11 @@ function explain(finding: Finding): string {
     case 'dropped':
       return `${range(finding.first, finding.last)} of ${finding.at.slot} ${finding.first === finding.last ? 'was' : 'were'} dropped, before ${place(finding.at)}`;
     case 'rewritten':
-      return `${range(finding.first, finding.last)} of ${finding.slot}: one was changed, dropped or added, and what follows hashed anew, for ${witness(finding.witness)} has signed another line ${finding.last}`;
+      return `${range(finding.first, finding.last)} of ${finding.slot}: one was changed, dropped or added, and what follows hashed anew, for ${witness(finding.witness, signed)} has signed another line ${finding.last}`;
     case 'cut-back':
-      return `${finding.slot} was cut back: it ends with line ${finding.last}, and ${witness(finding.witness)} has signed line ${finding.signed}`;
+      return `${finding.slot} was cut back: it ends with line ${finding.last}, and ${witness(finding.witness, signed)} has signed line ${finding.signed}`;
     case 'vanished':
-      return `the stream ${finding.stream ?? ''} (${finding.slot}) is gone: ${witness(finding.witness)} has signed its line ${finding.signed}`;
+      return `the stream ${finding.stream ?? ''} (${finding.slot}) is gone: ${witness(finding.witness, signed)} has signed its line ${finding.signed}`;
     case 'unreadable':
       return finding.reason;
     case 'checkpoint':
@@ -96,7 +98,7 @@ function explainCheckpoint(finding: CheckpointFinding): string {
 
 function doubts({ checkpoints, anchor, key, streams }: TrailReport): string[] {
   const last = anchor?.last ?? checkpoints?.last;
-  const behind = streams.filter((stream) => stream.behind > 0);
+  const behind = streams.filter((stream) => stream.behind > 0 && stream.finding === undefined);
   const list = behind.map(
     ({ slot, behind, behindSince }) =>
       `${slot} ${behind}${behindSince === undefined ? '' : ` since ${behindSince}`}`,
@@ -128,8 +130,8 @@ function place({ slot, segment, line, sequence, eventId, time }: Described): str
   return `line ${line} of ${file}${details.length === 0 ? '' : ` (${details.join(', ')})`}`;
 }
 
-function witness({ checkpoint, time, from }: Witness): string {
-  return `checkpoint ${checkpoint} of ${time}${from === 'anchor' ? ', which the anchor has,' : ''}`;
+function witness({ checkpoint, time }: Witness, signed: number): string {
+  return `checkpoint ${checkpoint} of ${time}${checkpoint > signed ? ', which the anchor alone has,' : ''}`;
 }
 
 function range(first: number, last: number): string {

@@ -13,6 +13,7 @@ import {
 } from '../../src/audit/checkpoint.ts';
 import { checkpointKeyName } from '../../src/audit/checkpoint-file.ts';
 import { type CheckpointEvent, Checkpointer } from '../../src/audit/checkpointer.ts';
+import { mergeHeads } from '../../src/audit/merge.ts';
 import type { TrailWriter } from '../../src/audit/writer.ts';
 import { systemClock } from '../../src/clock.ts';
 import { makeRecord } from './fixture.ts';
@@ -102,6 +103,33 @@ describe('checkpoints', () => {
     appendFileSync(bench.file('worker-1', 1), readFileSync(bench.file('worker-1', 1)));
     const checkpointer = bench.checkpointer({ heads: async () => new Map([['worker-1', head]]) });
     expect((await checkpointer.take())?.checkpoint.streams).to.deep.equal([head]);
+  });
+
+  it('leave out what somebody beside the node is writing', async () => {
+    await bench.write('worker-1', 1);
+    const writer = await open('admin');
+    const events: string[] = [];
+    const checkpointer = bench.checkpointer({ onEvent: ({ type }) => events.push(type) });
+    const slots = async () => (await checkpointer.take())?.checkpoint.streams.map(({ slot }) => slot).sort();
+    expect(await slots()).to.deep.equal(['worker-1']);
+    await writer.close();
+    expect(await slots()).to.deep.equal(['admin', 'worker-1']);
+    expect(events).to.deep.equal(['taken', 'taken']);
+  });
+
+  it('believe a writer that began meanwhile rather than what was read of its file', () => {
+    const head = (sequence: number): StreamHead => ({
+      slot: 'worker-1',
+      stream: '0'.repeat(16),
+      segment: 1,
+      sequence,
+      hash: String(sequence).padStart(64, '0'),
+    });
+    const read = [{ type: 'head', head: head(9) }] as const;
+    const merged = (after: StreamHead | undefined) =>
+      mergeHeads([head(5)], new Map(), read, new Map([['worker-1', after]]));
+    expect(merged(head(7))).to.deep.equal({ streams: [head(7)], losses: [] });
+    expect(merged(undefined)).to.deep.equal({ streams: [head(5)], losses: [] });
   });
 
   it('leave to a writer what was read while it began', async () => {
@@ -213,6 +241,9 @@ describe('checkpoints', () => {
       await bench.checkpointer({ onEvent, storeId: 'f'.repeat(32) }).take();
       expect(told().map(({ type }) => type)).to.deep.equal(['failed', 'failed', 'failed']);
       expect(readFileSync(bench.checkpoints)).to.deep.equal(before);
+      rmSync(bench.checkpoints);
+      await bench.checkpointer({ onEvent, sign: forger.sign, publicKey: forger.publicKey }).take();
+      expect(told()).to.have.length(4);
     });
   });
 

@@ -1,6 +1,7 @@
 import {
   appendFileSync,
   cpSync,
+  globSync,
   mkdtempSync,
   readFileSync,
   renameSync,
@@ -10,6 +11,7 @@ import {
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { expect } from 'chai';
+import fc from 'fast-check';
 import {
   hashCheckpoint,
   parseCheckpointLine,
@@ -19,7 +21,9 @@ import {
 import { checkpointKeyName } from '../../src/audit/checkpoint-file.ts';
 import type { Finding } from '../../src/audit/proof/finding.ts';
 import { CannotVerify, type VerifyOptions } from '../../src/audit/proof/trail.ts';
-import { makeSigner, SignedBench } from './signed.ts';
+import type { TrailWriter } from '../../src/audit/writer.ts';
+import { makeRecord } from './fixture.ts';
+import { headOf, makeSigner, SignedBench } from './signed.ts';
 
 describe('proving a trail', () => {
   let filled: SignedBench;
@@ -98,6 +102,38 @@ describe('proving a trail', () => {
     }
   }
 
+  it('finds nothing wrong while it is written to and signed', async () => {
+    let writing = true;
+    const writers = [
+      await bench.open({ slot: 'worker-1', segmentBytes: 16_384 }),
+      await bench.open({ slot: 'worker-3', segmentBytes: 16_384 }),
+    ];
+    const heads = async () =>
+      new Map(
+        writers.map((writer, index) => [
+          `worker-${2 * index + 1}`,
+          headOf(`worker-${2 * index + 1}`, writer),
+        ]),
+      );
+    const checkpointer = bench.checkpointer({ ...filled.signer, heads });
+    const write = async (writer: TrailWriter) => {
+      while (writing) await Promise.all([1, 2, 3].map(() => writer.append(makeRecord())));
+    };
+    const sign = async () => {
+      while (writing) await checkpointer.take();
+    };
+    const all = Promise.all([...writers.map(write), sign()]);
+    try {
+      for (let round = 0; round < 15; round += 1) {
+        const { verdict, findings } = await bench.prove();
+        expect({ verdict, findings }).to.deep.equal({ verdict: 'whole', findings: [] });
+      }
+    } finally {
+      writing = false;
+      await all;
+    }
+  });
+
   describe('names the record', () => {
     it('that was changed', async () => {
       let event: string | undefined;
@@ -151,6 +187,24 @@ describe('proving a trail', () => {
           lines.map((line) =>
             line.includes(`"sequence":${sequence},`)
               ? line.replace(/"mac":"[0-9a-f]{4}/, '"mac":"0000')
+              : line,
+          ),
+        );
+      }
+      const finding = await only();
+      expect(finding).to.deep.include({ type: 'changed', orNext: false });
+      expect('at' in finding && finding.at).to.deep.include({ sequence });
+    });
+
+    it('that was changed with its link, right behind one that was signed', async () => {
+      const [line = ''] = readFileSync(bench.checkpoints, 'utf8').split('\n');
+      const heads = parseCheckpointLine(Buffer.from(line))?.checkpoint.streams ?? [];
+      const sequence = 1 + (heads.find(({ slot }) => slot === 'worker-1')?.sequence ?? 0);
+      for (const segment of [1, 2, 3]) {
+        bench.edit(bench.file('worker-1', segment), (lines) =>
+          lines.map((line) =>
+            line.includes(`"sequence":${sequence},`)
+              ? line.replace(/"previous":"[0-9a-f]{4}/, '"previous":"0000').replace('Encrypt', 'Decrypt')
               : line,
           ),
         );
@@ -423,6 +477,34 @@ describe('proving a trail', () => {
         why: 'signature',
       });
     });
+  });
+
+  it('misses no byte that was changed, anywhere', async () => {
+    const names = globSync('worker-*/*.jsonl', { cwd: bench.folder });
+    const files = [bench.checkpoints, ...names.map((name) => join(bench.folder, name))];
+    const proof = { publicKey: filled.signer.pem, anchor: bench.anchor };
+    const where = fc.double({ min: 0, max: 1, noNaN: true, maxExcluded: true });
+    await fc.assert(
+      fc.asyncProperty(
+        fc.constantFrom(...files),
+        where,
+        fc.integer({ min: 1, max: 255 }),
+        async (file, at, mask) => {
+          const original = readFileSync(file);
+          const changed = Buffer.from(original);
+          const offset = Math.floor(at * original.length);
+          changed[offset] = (changed[offset] ?? 0) ^ mask;
+          writeFileSync(file, changed);
+          try {
+            expect(await bench.prove(proof)).to.deep.include({ verdict: 'wrong' });
+          } finally {
+            writeFileSync(file, original);
+          }
+        },
+      ),
+      { numRuns: 150 },
+    );
+    expect(await bench.prove(proof)).to.deep.include({ verdict: 'whole' });
   });
 
   it('says that it can’t where there is nothing to go by', async () => {

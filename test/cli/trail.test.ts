@@ -80,6 +80,27 @@ describe('coffer trail', () => {
       expect(JSON.parse(json)).to.deep.include({ verdict: 'wrong' });
     });
 
+    it('names what the anchor alone knows', async () => {
+      bench.edit(bench.checkpoints, (lines) => lines.slice(0, 2));
+      rmSync(join(bench.folder, 'worker-2'), { recursive: true });
+      const { code, stdout } = await coffer('verify', '--trail', bench.folder, '--anchor', bench.anchor);
+      expect(code).to.equal(1);
+      expect(stdout)
+        .to.match(/WRONG: the checkpoints were cut back: the trail's end with 2, the anchor has 3\n/)
+        .and.match(
+          /WRONG: the stream [0-9a-f]{16} \(worker-2\) is gone: checkpoint 3 of \S+, which the anchor alone has/,
+        );
+    });
+
+    it('takes no webhook but an `https:` one', async () => {
+      const config = join(bench.folder, 'coffer.json');
+      const token = { module: 'softhsm', label: 'coffer', pinFile: 'pin' };
+      const anchor = { webhook: 'http://audit.example.com/' };
+      writeFileSync(config, JSON.stringify({ trail: { folder: '.', anchor }, token }));
+      const { code, stderr } = await coffer('verify', '--config', config);
+      expect([code, stderr.includes('trail.anchor.webhook')]).to.deep.equal([2, true]);
+    });
+
     it('exits with 2 where that can’t be said', async () => {
       for (const args of [
         ['--trail', join(bench.folder, 'nowhere')],

@@ -8,7 +8,7 @@ import {
   type StreamHead,
 } from '../checkpoint.ts';
 import { readBlocks, splitLines } from '../read.ts';
-import type { CheckpointFinding, Witness } from './finding.ts';
+import type { CheckpointFinding } from './finding.ts';
 import type { SignedLine } from './stream.ts';
 
 export interface CheckpointsReport {
@@ -29,9 +29,9 @@ export class Evidence {
   /** Hashes by number, of the anchor's. */
   readonly #numbers = new Map<number, string>();
 
-  add(checkpoint: Checkpoint, from: Witness['from']): void {
-    const witness = { checkpoint: checkpoint.number, time: checkpoint.time, from };
-    for (const { stream, slot, sequence, hash } of checkpoint.streams) {
+  add({ number, time, streams }: Checkpoint): void {
+    const witness = { checkpoint: number, time };
+    for (const { stream, slot, sequence, hash } of streams) {
       let of = this.#streams.get(stream);
       if (of === undefined) {
         of = { slot, lines: [] };
@@ -97,7 +97,7 @@ export async function checkAnchor(
     const there = evidence.noted(number);
     if (there === undefined) evidence.note(number, hash);
     else if (there !== hash) finding ??= { type: 'checkpoint', from: 'anchor', line, number, why: 'differs' };
-    evidence.add(checkpoint, 'anchor');
+    evidence.add(checkpoint);
     if (last === undefined || last.number <= number) last = checkpoint;
   }
   return { from: 'anchor', signed, refused, unreadable, last, finding };
@@ -148,7 +148,7 @@ export async function checkCheckpoints(
     }
     const anchored = evidence.noted(checkpoint.number);
     if (anchored !== undefined && anchored !== hash) finding ??= { ...place, why: 'differs' };
-    evidence.add(checkpoint, 'trail');
+    evidence.add(checkpoint);
     last = checkpoint;
     previous = hash;
   }

@@ -17,8 +17,6 @@ export interface Described extends Place {
 export interface Witness {
   readonly checkpoint: number;
   readonly time: string;
-  /** Whether the trail has this checkpoint itself, or the anchor alone. */
-  readonly from: 'trail' | 'anchor';
 }
 
 /** What is wrong with a stream: the first thing on its way. */

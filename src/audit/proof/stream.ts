@@ -1,4 +1,4 @@
-import { TrailError } from '../error.ts';
+import { reasonOf, TrailError } from '../error.ts';
 import { type Head, origin } from '../line.ts';
 import { listSegments, streamFolder } from '../segment.ts';
 import { diagnose, follows, type Sound } from './diagnose.ts';
@@ -44,7 +44,8 @@ export async function examineStream(
     segments = await listSegments(streamFolder(folder, slot));
     finding = await take(walk, folder, slot, segments);
   } catch (cause) {
-    if (!(cause instanceof TrailError)) throw cause;
+    // Who may not read it can't tell what is wrong with it.
+    if (!(cause instanceof TrailError) || reasonOf(cause.cause) === 'EACCES') throw cause;
     finding = { type: 'unreadable', slot, reason: cause.message };
   }
   return { slot, segments: segments.length, ...walk.counts, finding: finding ?? walk.end() };

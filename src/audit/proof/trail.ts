@@ -3,7 +3,6 @@ import { access, readFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { fingerprint, readPublicKey } from '../checkpoint.ts';
 import { checkpointKeyName, checkpointsName } from '../checkpoint-file.ts';
-import { TrailError } from '../error.ts';
 import { listSlots } from '../segment.ts';
 import { type CheckpointsReport, checkAnchor, checkCheckpoints, Evidence } from './checkpoints.ts';
 import type { Finding } from './finding.ts';
@@ -41,9 +40,7 @@ export class CannotVerify extends Error {
 export async function verifyTrail(options: VerifyOptions): Promise<TrailReport> {
   const { folder } = options;
   const findings: Finding[] = [];
-  const slots = await listSlots(folder).catch((cause: unknown) => {
-    throw new CannotVerify(cause instanceof TrailError ? cause.message : String(cause), { cause });
-  });
+  await readable(listSlots(folder));
   const { key, given } = await findKey(options, findings);
   const evidence = new Evidence();
   let anchor: CheckpointsReport | undefined;
@@ -70,8 +67,8 @@ export async function verifyTrail(options: VerifyOptions): Promise<TrailReport> 
     findings.push(...judge(checkpoints, anchor, key));
   }
   const streams: StreamReport[] = [];
-  for (const slot of slots) {
-    streams.push(await examineStream(folder, slot, (stream) => evidence.linesOf(stream)));
+  for (const slot of await readable(listSlots(folder))) {
+    streams.push(await readable(examineStream(folder, slot, (stream) => evidence.linesOf(stream))));
   }
   findings.push(...judgeStreams(streams, evidence));
   const witnessed = (checkpoints?.signed ?? 0) + (anchor?.signed ?? 0) > 0;
