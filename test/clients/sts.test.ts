@@ -467,8 +467,9 @@ describe('STS', function () {
     });
 
     it('are named in the trail, without secret or token', async () => {
-      const role = await makeRole(at, unique('role'), ownAccount(), [everything]);
-      const keys = await assume(role, { RoleSessionName: 'seen' });
+      const trust = { ...ownAccount(), Action: ['sts:AssumeRole', 'sts:TagSession'] };
+      const role = await makeRole(at, unique('role'), trust, [everything]);
+      const keys = await assume(role, { RoleSessionName: 'seen', Tags: [{ Key: 'a', Value: 'b' }] });
       const own = keysOf((await sts.getSessionToken({})).Credentials);
       await kmsOf(keys).generateRandom({ NumberOfBytes: 16 });
       const given = recordsOf(at, 'AssumeRole').find(
@@ -476,7 +477,11 @@ describe('STS', function () {
       );
       expect(given).to.deep.include({
         eventSource: 'sts.amazonaws.com',
-        requestParameters: { roleArn: role.arn, roleSessionName: 'seen' },
+        requestParameters: {
+          roleArn: role.arn,
+          roleSessionName: 'seen',
+          tags: [{ key: 'a', value: 'b' }],
+        },
         resources: [{ accountId: at.account, type: 'AWS::IAM::Role', ARN: role.arn }],
       });
       expect(given.responseElements.assumedRoleUser.assumedRoleId).to.equal(`${role.id}:seen`);
