@@ -23,6 +23,7 @@ const commands: Record<
     load: () => import('./cli/admin.ts'),
   },
   serve: { about: 'run the API tier', load: () => import('./cli/serve.ts') },
+  trail: { about: 'verify the trail, or follow it', load: () => import('./cli/trail.ts') },
 };
 
 const [name = '', ...args] = process.argv.slice(2);

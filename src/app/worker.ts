@@ -1,4 +1,6 @@
 import pino from 'pino';
+import { Lookup } from '../audit/lookup.ts';
+import type { TrailWriter } from '../audit/writer.ts';
 import { systemClock } from '../clock.ts';
 import type { Config } from '../config.ts';
 import type { KmsError } from '../errors.ts';
@@ -17,7 +19,7 @@ import { openStoreReader } from '../store/sqlite/open.ts';
 import { createApp } from '../wire/app.ts';
 import { type Listening, listen } from '../wire/server.ts';
 import { Lease } from './lease.ts';
-import { connectToken, openStream } from './parts.ts';
+import { connectToken, headOf, openStream } from './parts.ts';
 import { PrimaryLink } from './primary-link.ts';
 import { readiness } from './readiness.ts';
 import { RefusalSampler, Sampler } from './sampler.ts';
@@ -65,17 +67,27 @@ export async function runWorker(config: Config, slot: string): Promise<void> {
       keys.invalidate(invalidation);
       credentials.invalidate(invalidation.credentials);
     },
+    head: () => own && headOf(slot, own),
     reload: () => listening?.reload(),
     close: () => void close(),
   });
   let listening: Listening | undefined;
-  const trail = await openStream(config, slot, { hsm, metrics, clock, log });
+  let own: TrailWriter | undefined;
+  const trail = await openStream(config, slot, {
+    hsm,
+    metrics,
+    clock,
+    log,
+    onRotated: () => primary.say({ type: 'rotated' }),
+  });
+  own = trail;
   const alarms = new Sampler(clock, { perSecond: 1, burst: 5 });
   const pipeline = createPipeline({
     keys,
     identities: keys,
     hsm,
     changes: primary,
+    events: new Lookup(config.trail.folder),
     clock,
     trail,
     alarm(detail) {

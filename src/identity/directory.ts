@@ -44,6 +44,7 @@ export interface IdentityCounts {
  * order of names, whatever their case; those without a range are short by IAM's limits.
  */
 export interface Directory {
+  findAccount(account: string): Promise<{ readonly name: string; readonly createdAt: number } | undefined>;
   findUser(account: string, name: string): Promise<User | undefined>;
   findGroup(account: string, name: string): Promise<Group | undefined>;
   findRole(account: string, name: string): Promise<Role | undefined>;

@@ -3,6 +3,7 @@ import type { AuditRecord } from '../audit/record.ts';
 import type { MaybePromise } from '../maybe-promise.ts';
 import type { Page } from '../page.ts';
 import type { Tag } from '../tag.ts';
+import type { Grant } from './grant.ts';
 import type { Alias, Key, KeyState } from './key.ts';
 
 /** What may be read, in every process. Keys in states `Creating` and `Abandoning` are not there. */
@@ -24,6 +25,26 @@ export interface KeyRepository {
   ): Promise<Page<Alias>>;
   /** Tags by key. */
   listTags(scope: Scope, keyId: string, after: string | undefined, limit: number): Promise<Page<Tag>>;
+  /** The grants on a key that name a grantee by exactly this id, by their ids. At once where they are cached. */
+  findGrants(scope: Scope, keyId: string, granteeId: string): MaybePromise<readonly Grant[]>;
+  findGrant(scope: Scope, keyId: string, grantId: string): Promise<Grant | undefined>;
+  /** The id of the grant that was made with this fingerprint, as `grantFingerprint` gives it. */
+  findGrantId(scope: Scope, keyId: string, fingerprint: string): Promise<string | undefined>;
+  /** Grants on a key by their ids, of one grantee where `granteeId` is given. */
+  listGrants(
+    scope: Scope,
+    keyId: string,
+    granteeId: string | undefined,
+    after: string | undefined,
+    limit: number,
+  ): Promise<Page<Grant>>;
+  /** Grants by their ids, on any key of a region, that name somebody to retire them. */
+  listRetirableGrants(
+    region: string,
+    retiringId: string,
+    after: string | undefined,
+    limit: number,
+  ): Promise<Page<Grant>>;
 }
 
 /**
@@ -47,7 +68,7 @@ export type KeyChange = Scope &
         /** Set with `PendingDeletion`; must be the key's with `Destroying`, where given; cleared with any other state. */
         readonly deletionDate?: number;
       }
-    /** Removes a `Destroying` key with its materials, aliases and tags. */
+    /** Removes a `Destroying` key with its materials, aliases, tags and grants. */
     | { readonly type: 'key-destroyed'; readonly keyId: string }
     | {
         readonly type: 'key-description';
@@ -87,6 +108,16 @@ export type KeyChange = Scope &
         readonly from: readonly KeyState[];
         readonly tagKeys: readonly string[];
       }
+    | {
+        readonly type: 'grant-created';
+        readonly grant: Grant;
+        readonly from: readonly KeyState[];
+        /** As `grantFingerprint` gives it; a conflict where the key has a grant of the same. */
+        readonly fingerprint: string | undefined;
+        /** How many grants a key may have in all. */
+        readonly limit: number;
+      }
+    | { readonly type: 'grant-removed'; readonly keyId: string; readonly grantId: string }
   );
 
 export type ChangeOutcome =
@@ -132,6 +163,8 @@ export interface Invalidation {
   readonly keys: readonly string[];
   /** `<region>/<account>/<alias name>`. */
   readonly aliases: readonly string[];
+  /** `<region>/<account>/<key id>/<grantee's id>`: all grants on the key that name the grantee. */
+  readonly grants: readonly string[];
   /** Access key ids. */
   readonly credentials: readonly string[];
   /** Accounts of which a user, role, group or policy changed: all that is known of their identities is stale. */

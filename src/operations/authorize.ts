@@ -8,9 +8,12 @@ import { type PolicyKind, parsePolicy } from '../policy/parse.ts';
 import { contextOf, resourceArn } from './condition.ts';
 import type { Caller, Services, Subject } from './operation.ts';
 
+/** What is decided by in place of what the subject itself says. */
+type Instead = Pick<Policies, 'resource' | 'grant'> & { readonly resourceAccount?: string };
+
 /**
  * Whether a caller may do to a subject what the subject's action says: key policy, identity policies, boundary,
- * session policies. Grants are asked for where nothing else allows (grants.ts).
+ * session policies. Grants are asked for where nothing else allows (permission.ts).
  *
  * INVARIANT: a stored document that can't be read decides nothing: it throws, and the request fails.
  */
@@ -18,7 +21,7 @@ export function decideFor(
   caller: Caller,
   subject: Subject,
   services: Pick<Services, 'identities' | 'clock'>,
-  more: Pick<Policies, 'resource' | 'grant'> = {},
+  instead: Instead = {},
 ): MaybePromise<Decision> {
   const { principal } = caller;
   const id = identityIdOf(principal);
@@ -26,10 +29,10 @@ export function decideFor(
   const sessionPolicies = principal.session && sessionOf(caller, services);
   if (identity instanceof Promise || sessionPolicies instanceof Promise) {
     return Promise.all([identity, sessionPolicies]).then(([found, session]) =>
-      decideWith(caller, subject, services, found, session, more),
+      decideWith(caller, subject, services, found, session, instead),
     );
   }
-  return decideWith(caller, subject, services, identity, sessionPolicies, more);
+  return decideWith(caller, subject, services, identity, sessionPolicies, instead);
 }
 
 function decideWith(
@@ -38,7 +41,7 @@ function decideWith(
   { clock }: Pick<Services, 'clock'>,
   identity: Identity | undefined,
   session: readonly CompiledPolicy[] | undefined,
-  more: Pick<Policies, 'resource' | 'grant'>,
+  { resourceAccount, ...policies }: Instead,
 ): Decision {
   const { principal } = caller;
   const own = identity === undefined ? nothing : compiledIdentity(identity);
@@ -47,7 +50,7 @@ function decideWith(
       principal,
       action: subject.action,
       resource: resourceArn(subject),
-      resourceAccount: accountOf(subject, principal.account),
+      resourceAccount: resourceAccount ?? accountOf(subject, principal.account),
       context: contextOf(caller, identity?.tags ?? [], subject, clock),
     },
     {
@@ -55,7 +58,7 @@ function decideWith(
       boundary: own.boundary,
       session,
       resource: resourcePolicy(subject),
-      ...more,
+      ...policies,
     },
   );
 }

@@ -57,8 +57,9 @@ export const members = {
   context: encryptionContext,
   dryRun: z.boolean(),
   dryRunModifiers: z.array(z.enum(['IGNORE_CIPHERTEXT'])).max(1),
-  /** No grant exists, so no grant token can be valid; the empty list is what some clients send. */
   grantTokens: z.array(text(1, 8192)).max(10),
+  grantId: text(1, 128),
+  principal: text(1, 256).regex(/^[\w+=,.@:/-]+$/),
   encryptionAlgorithm: z.enum(['SYMMETRIC_DEFAULT', 'RSAES_OAEP_SHA_1', 'RSAES_OAEP_SHA_256', 'SM2PKE']),
   dataKeySpec: z.enum(['AES_256', 'AES_128']),
   numberOfBytes: integer(1, 1024),

@@ -42,7 +42,7 @@ export async function storedPolicy(
   try {
     const document = parsePolicy(text, kind);
     const ids = new Map<string, string>();
-    for (const name of namedPrincipals(document)) ids.set(name, await stableName(name, identities));
+    for (const name of namedPrincipals(document)) ids.set(name, await stableName(name, kind, identities));
     return renderPolicy(replacePrincipals(document, (name) => ids.get(name) ?? name));
   } catch (cause) {
     if (cause instanceof PolicyError) throw malformed(cause.message, cause);
@@ -51,7 +51,7 @@ export async function storedPolicy(
 }
 
 /** @throws KmsError MalformedPolicyDocumentException */
-async function stableName(name: string, identities: IdentityRepository): Promise<string> {
+async function stableName(name: string, kind: PolicyKind, identities: IdentityRepository): Promise<string> {
   if (name === '*') return name;
   const [, byArn, byNumber] = account.exec(name) ?? [];
   const number = byArn ?? byNumber;
@@ -67,7 +67,11 @@ async function stableName(name: string, identities: IdentityRepository): Promise
     const id = role && (await identities.findIdentityId(`arn:aws:iam::${owner}:role/${role}`));
     if (id) return `${id}:${sessionName}`;
   }
-  throw malformed('Policy contains a statement with one or more invalid principals.');
+  throw malformed(
+    kind === 'trust'
+      ? `Invalid principal in policy: "AWS":"${name}"`
+      : 'Policy contains a statement with one or more invalid principals.',
+  );
 }
 
 /** A stored policy as it is shown: whoever is still there by ARN, whoever is gone by unique id. */

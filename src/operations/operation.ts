@@ -1,10 +1,14 @@
 import type { z } from 'zod';
 import type { Scope } from '../arn.ts';
+import type { Lookup } from '../audit/lookup.ts';
 import type { Clock } from '../clock.ts';
-import type { KmsError } from '../errors.ts';
+import { KmsError } from '../errors.ts';
 import type { IdentityChange } from '../identity/change.ts';
 import type { Principal } from '../identity/principal.ts';
 import type { IdentityRepository } from '../identity/repository.ts';
+import type { GrantTerms } from '../keys/grant.ts';
+import { readGrantToken } from '../keys/grant-token.ts';
+import type { Retirement } from '../keys/grant-verdict.ts';
 import type { Hsm } from '../keys/hsm.ts';
 import type { Key, KeyUsage } from '../keys/key.ts';
 import type { ChangeWriter, KeyChange, KeyRepository, Refusal } from '../keys/repository.ts';
@@ -22,6 +26,8 @@ export interface Services {
   readonly identities: IdentityRepository;
   readonly hsm: Hsm;
   readonly changes: ChangeWriter<Change>;
+  /** What the trail holds. */
+  readonly events: Pick<Lookup, 'lookupEvents'>;
   readonly clock: Clock;
 }
 
@@ -35,7 +41,7 @@ export interface Caller {
   readonly userAgent: string;
   /** Whether the request came over TLS. */
   readonly secure: boolean;
-  /** As given, unverified; an operation without the member has none. */
+  /** Well-formed, and no more is known of them; an operation without the member has none. */
   readonly grantTokens: readonly string[];
 }
 
@@ -65,6 +71,10 @@ export type Subject = {
       readonly requestAlias?: string | undefined;
       /** The key was found by a ciphertext, and the request doesn't name it. */
       readonly unnamed?: boolean;
+      /** CreateGrant: what it would give, which is all that a grant may let a grantee give. */
+      readonly newGrant?: GrantTerms;
+      /** RetireGrant: what the grant says of the caller, and the key policy has no say. */
+      readonly retirement?: Retirement;
     }
   | { readonly type: 'alias'; readonly arn: string; readonly account: string }
   /** The account as a whole. */
@@ -156,6 +166,15 @@ export function defineOperation<Input extends Record<string, unknown>>(definitio
 
 const none: readonly string[] = [];
 
+/** @throws KmsError InvalidGrantTokenException */
 function grantTokensOf(member: unknown): readonly string[] {
-  return Array.isArray(member) && member.length > 0 ? member : none;
+  if (!Array.isArray(member) || member.length === 0) return none;
+  for (const token of member) {
+    if (readGrantToken(token) === undefined) throw invalidGrantToken();
+  }
+  return member;
+}
+
+export function invalidGrantToken(): KmsError {
+  return new KmsError('InvalidGrantTokenException', 'The grant token is not valid.');
 }

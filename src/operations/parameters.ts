@@ -10,10 +10,13 @@ export function trailForm(value: unknown): unknown {
   const result: Record<string, unknown> = {};
   for (const [name, member] of Object.entries(value)) {
     if (member === undefined || member instanceof Uint8Array) continue;
-    result[camelCase(name)] = name.endsWith('EncryptionContext') ? member : trailForm(member);
+    result[camelCase(name)] = context.test(name) ? member : trailForm(member);
   }
   return result;
 }
+
+/** Also `EncryptionContextEquals` and `…Subset` of a grant's constraints. */
+const context = /EncryptionContext(?:Equals|Subset)?$/;
 
 const known = new Map<string, string>();
 

@@ -1,4 +1,8 @@
 import type { KmsError } from '../errors.ts';
+import { type GrantOperation, grantOperations } from '../keys/grant.ts';
+import { grantsFor } from '../keys/grant-lookup.ts';
+import { grantAllows, type Retirement } from '../keys/grant-verdict.ts';
+import { granteesOf } from '../keys/grantee.ts';
 import type { MaybePromise } from '../maybe-promise.ts';
 import type { Decision } from '../policy/decide.ts';
 import { explain } from '../policy/explain.ts';
@@ -17,10 +21,63 @@ export function refusalOf(
   subject: Subject,
   services: Services,
 ): MaybePromise<KmsError | undefined> {
+  if (subject.type === 'key' && subject.retirement !== undefined) {
+    return refusalToRetire(caller, subject, subject.retirement, services);
+  }
   const decision = decideFor(caller, subject, services);
-  return decision instanceof Promise
-    ? decision.then((found) => toRefusal(caller, subject, found))
-    : toRefusal(caller, subject, decision);
+  // Whom a policy allows nobody looks up grants for.
+  if (!(decision instanceof Promise) && decision.allowed) return undefined;
+  return withGrants(caller, subject, services, decision);
+}
+
+async function withGrants(
+  caller: Caller,
+  subject: Subject,
+  services: Services,
+  first: MaybePromise<Decision>,
+): Promise<KmsError | undefined> {
+  const decision = await first;
+  if (decision.allowed) return undefined;
+  const operation = operationsByAction.get(subject.action);
+  if (decision.explicit || subject.type !== 'key' || operation === undefined) {
+    return toRefusal(caller, subject, decision);
+  }
+  const grantees = granteesOf(caller.principal);
+  const grants = await grantsFor(services.keys, subject.key, grantees, caller.grantTokens);
+  const { encryptionContext, newGrant } = subject;
+  const grant = grantAllows(grants, grantees, { operation, encryptionContext, newGrant });
+  if (grant === undefined) return toRefusal(caller, subject, decision);
+  return toRefusal(caller, subject, await decideFor(caller, subject, services, { grant: () => grant }));
+}
+
+const operationsByAction: ReadonlyMap<string, GrantOperation> = new Map(
+  grantOperations.map((operation) => [`kms:${operation}`, operation]),
+);
+
+/**
+ * Retiring is the grant's to allow, or the policies' of an account that it names: a key policy has no say (AWS KMS
+ * developer guide, "Retiring and revoking grants"). What denies it explicitly, denies it.
+ */
+async function refusalToRetire(
+  caller: Caller,
+  subject: Extract<Subject, { type: 'key' }>,
+  retirement: Retirement,
+  services: Services,
+): Promise<KmsError | undefined> {
+  const { principal } = caller;
+  const { action } = subject;
+  const resource = resourceArn(subject);
+  if (retirement === 'refused') {
+    return subject.key.account === principal.account
+      ? denied(principal, action, resource, { explicit: false, because: 'resource-based policy' })
+      : deniedElsewhere(principal, action, resource);
+  }
+  const decision = await decideFor(caller, subject, services, {
+    resource: undefined,
+    resourceAccount: principal.account,
+    ...(retirement === 'granted' && { grant: () => ({ grantId: 'to be retired', match: 'direct' }) }),
+  });
+  return toRefusal(caller, subject, decision);
 }
 
 function toRefusal(caller: Caller, subject: Subject, decision: Decision): KmsError | undefined {

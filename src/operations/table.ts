@@ -1,6 +1,8 @@
 import { KmsError } from '../errors.ts';
 import type { ServiceName } from '../service.ts';
+import { lookupEvents } from './cloudtrail/lookup-events.ts';
 import { createAlias } from './create-alias.ts';
+import { createGrant } from './create-grant.ts';
 import { createKey } from './create-key.ts';
 import { decrypt } from './decrypt.ts';
 import { deleteAlias } from './delete-alias.ts';
@@ -10,15 +12,20 @@ import { generateDataKey } from './generate-data-key.ts';
 import { generateDataKeyWithoutPlaintext } from './generate-data-key-without-plaintext.ts';
 import { generateRandom } from './generate-random.ts';
 import { getKeyPolicy } from './get-key-policy.ts';
+import { iamOperations } from './iam/all.ts';
 import { cancelKeyDeletion, disableKey, enableKey } from './key-state-change.ts';
 import { listAliases } from './list-aliases.ts';
+import { listGrants } from './list-grants.ts';
 import { listKeyPolicies } from './list-key-policies.ts';
 import { listKeys } from './list-keys.ts';
 import { listResourceTags } from './list-resource-tags.ts';
+import { listRetirableGrants } from './list-retirable-grants.ts';
 import { operationNames } from './names.ts';
 import type { Operation } from './operation.ts';
 import { putKeyPolicy } from './put-key-policy.ts';
 import { reEncrypt } from './re-encrypt.ts';
+import { retireGrant } from './retire-grant.ts';
+import { revokeGrant } from './revoke-grant.ts';
 import { scheduleKeyDeletion } from './schedule-key-deletion.ts';
 import { stsOperations } from './sts/table.ts';
 import { tagResource } from './tag-resource.ts';
@@ -29,6 +36,7 @@ import { updateKeyDescription } from './update-key-description.ts';
 const all: readonly Operation[] = [
   cancelKeyDeletion,
   createAlias,
+  createGrant,
   createKey,
   decrypt,
   deleteAlias,
@@ -41,17 +49,23 @@ const all: readonly Operation[] = [
   generateRandom,
   getKeyPolicy,
   listAliases,
+  listGrants,
   listKeyPolicies,
   listKeys,
   listResourceTags,
   putKeyPolicy,
+  listRetirableGrants,
   reEncrypt,
+  retireGrant,
+  revokeGrant,
   scheduleKeyDeletion,
   tagResource,
   untagResource,
   updateAlias,
   updateKeyDescription,
   ...stsOperations,
+  lookupEvents,
+  ...iamOperations,
 ];
 
 function tableOf(service: ServiceName): ReadonlyMap<string, Operation> {

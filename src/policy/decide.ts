@@ -27,8 +27,17 @@ export interface Policies {
   readonly session?: readonly CompiledPolicy[] | undefined;
   /** Key policy or trust policy; `undefined` where the resource has none. */
   readonly resource?: CompiledPolicy | undefined;
-  /** Asked only where no policy decides alone: the id of a grant that allows the request. */
-  readonly grant?: (() => string | undefined) | undefined;
+  /** Asked only where no policy decides alone: a grant that allows the request. */
+  readonly grant?: (() => GrantAllow | undefined) | undefined;
+}
+
+/**
+ * A grant, and how it names the caller: the user or role session itself, the role of the session, or the account,
+ * whose identity-based policies then decide.
+ */
+export interface GrantAllow {
+  readonly grantId: string;
+  readonly match: 'direct' | 'role' | 'account';
 }
 
 export type Reason =
@@ -67,10 +76,9 @@ const root: Reason = { type: 'root' };
  */
 export function decide(request: AccessRequest, policies: Policies): Decision {
   const call: Call = { request, policies, action: request.action.toLowerCase() };
-  return (
-    findDenial(call) ??
-    (request.principal.account === request.resourceAccount ? withinAccount(call) : acrossAccounts(call))
-  );
+  const denial = ownDenial(call);
+  if (denial !== undefined) return denial;
+  return request.principal.account === request.resourceAccount ? withinAccount(call) : acrossAccounts(call);
 }
 
 interface Call {
@@ -80,65 +88,81 @@ interface Call {
   readonly action: string;
 }
 
-function findDenial({ request, policies, action }: Call): Decision | undefined {
-  const { principal, resource, context } = request;
-  const find = (policy: CompiledPolicy | undefined, because: DenyingPolicy): Decision | undefined => {
-    if (policy === undefined) return undefined;
-    for (const statement of policy.denies) {
-      const { principal: named } = statement;
-      if (named !== undefined && !named.denies(principal, policies.boundary !== undefined)) continue;
-      if (applies(statement, action, resource, context)) {
-        return { allowed: false, explicit: true, because, by: [statement.reason] };
-      }
+/** What the policies of the caller's own side deny. */
+function ownDenial(call: Call): Decision | undefined {
+  const { identity, session, boundary } = call.policies;
+  for (const policy of identity) {
+    const denial = denialBy(call, policy, 'identity-based policy');
+    if (denial !== undefined) return denial;
+  }
+  if (session !== undefined) {
+    for (const policy of session) {
+      const denial = denialBy(call, policy, 'session policy');
+      if (denial !== undefined) return denial;
     }
-    return undefined;
-  };
-  for (const policy of policies.identity) {
-    const denial = find(policy, 'identity-based policy');
-    if (denial !== undefined) return denial;
   }
-  for (const policy of policies.session ?? []) {
-    const denial = find(policy, 'session policy');
-    if (denial !== undefined) return denial;
+  return boundary && denialBy(call, boundary, 'permissions boundary');
+}
+
+function denialBy(
+  { request, policies, action }: Call,
+  policy: CompiledPolicy,
+  because: DenyingPolicy,
+): Decision | undefined {
+  for (const statement of policy.denies) {
+    const named = statement.principal;
+    if (named !== undefined && !named.denies(request.principal, policies.boundary !== undefined)) continue;
+    if (applies(statement, action, request.resource, request.context)) {
+      return { allowed: false, explicit: true, because, by: [statement.reason] };
+    }
   }
-  return find(policies.boundary, 'permissions boundary') ?? find(policies.resource, 'resource-based policy');
+  return undefined;
 }
 
 function withinAccount(call: Call): Decision {
-  const { policies, request } = call;
-  if (policies.resource === undefined) return byIdentity(call, []);
-  const access = resourceAllow(call, policies.resource);
-  let denial: Decision;
-  switch (access?.match) {
-    case 'direct':
-      return { allowed: true, by: [access.reason] };
-    case 'role':
-      denial = limited(call, [access.reason]);
-      break;
-    case 'account':
-      denial = byIdentity(call, [access.reason]);
-      break;
-    case undefined:
-      denial = nothingAllows('resource-based policy');
-  }
-  if (denial.allowed) return denial;
-  const grantId = policies.grant?.();
-  if (grantId === undefined) return denial;
-  const grant: Reason = { type: 'grant', grantId };
-  // as if the resource's policy named the grantee: a user, or the role of a session
-  return request.principal.type === 'AssumedRole' ? limited(call, [grant]) : { allowed: true, by: [grant] };
+  const { resource, grant } = call.policies;
+  const decision = resource === undefined ? byIdentity(call, []) : byResource(call, resource);
+  if (decision.allowed || decision.explicit) return decision;
+  const granted = grant?.();
+  if (granted === undefined) return decision;
+  return allowedAs(call, granted.match, { type: 'grant', grantId: granted.grantId });
 }
 
-/** The caller's own side comes first, so that its answer is the same whether or not the resource exists. */
+function byResource(call: Call, resource: CompiledPolicy): Decision {
+  const explicit = denialBy(call, resource, 'resource-based policy');
+  if (explicit !== undefined) return explicit;
+  const access = resourceAllow(call, resource);
+  return access === undefined
+    ? nothingAllows('resource-based policy')
+    : allowedAs(call, access.match, access.reason);
+}
+
+/** What it comes to, within the account, that something names the caller like that. */
+function allowedAs(call: Call, match: GrantAllow['match'], reason: Reason): Decision {
+  switch (match) {
+    case 'direct':
+      return { allowed: true, by: [reason] };
+    case 'role':
+      return limited(call, [reason]);
+    case 'account':
+      return byIdentity(call, [reason]);
+  }
+}
+
+/** The caller's own side comes first, so that what it denies is told alike whether or not the resource exists. */
 function acrossAccounts(call: Call): Decision {
-  const { policies } = call;
+  const { resource, grant } = call.policies;
   const own = byIdentity(call, []);
   if (!own.allowed) return own;
-  const access = policies.resource && resourceAllow(call, policies.resource);
-  if (access !== undefined) return { allowed: true, by: [access.reason, ...own.by] };
-  const grantId = policies.grant?.();
-  if (grantId === undefined) return nothingAllows('resource-based policy');
-  return { allowed: true, by: [{ type: 'grant', grantId }, ...own.by] };
+  if (resource !== undefined) {
+    const explicit = denialBy(call, resource, 'resource-based policy');
+    if (explicit !== undefined) return explicit;
+    const access = resourceAllow(call, resource);
+    if (access !== undefined) return { allowed: true, by: [access.reason, ...own.by] };
+  }
+  const granted = grant?.();
+  if (granted === undefined) return nothingAllows('resource-based policy');
+  return { allowed: true, by: [{ type: 'grant', grantId: granted.grantId }, ...own.by] };
 }
 
 /** The identity-based policies decide, within the limits. @param by what brought the decision to them */
@@ -178,7 +202,7 @@ function firstAllow(
 }
 
 interface ResourceAllow {
-  readonly match: 'direct' | 'role' | 'account';
+  readonly match: GrantAllow['match'];
   readonly reason: StatementReason;
 }
 
@@ -187,7 +211,7 @@ function resourceAllow({ request, action }: Call, policy: CompiledPolicy): Resou
   let role: CompiledStatement | undefined;
   let account: CompiledStatement | undefined;
   for (const statement of policy.allows) {
-    const match = statement.principal?.match(request.principal) ?? 'none';
+    const match = statement.principal?.allows(request.principal) ?? 'none';
     if (match === 'none' || !applies(statement, action, request.resource, request.context)) continue;
     if (match === 'direct') return { match, reason: statement.reason };
     if (match === 'role') role ??= statement;

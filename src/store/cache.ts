@@ -2,6 +2,7 @@ import type { Scope } from '../arn.ts';
 import type { AccessKey } from '../identity/credential.ts';
 import type { Identity } from '../identity/principal.ts';
 import type { IdentityRepository } from '../identity/repository.ts';
+import type { Grant } from '../keys/grant.ts';
 import type { Alias, Key } from '../keys/key.ts';
 import type { Invalidation, KeyRepository } from '../keys/repository.ts';
 import type { MaybePromise } from '../maybe-promise.ts';
@@ -81,6 +82,8 @@ export interface CachedRepository extends KeyRepository, IdentityRepository {
 export function cachedRepository(reader: KeyRepository & IdentityRepository): CachedRepository {
   const keys = new Scoped<Key>();
   const aliases = new Scoped<Alias>();
+  const grants = new Recent<readonly Grant[]>(present);
+  const noGrants = new Recent<readonly Grant[]>(present);
   const credentials = new Recent<AccessKey>(present);
   const noCredentials = new Recent<true>(absent);
   /** The accounts of keys by region and id, which never change. */
@@ -94,10 +97,7 @@ export function cachedRepository(reader: KeyRepository & IdentityRepository): Ca
    */
   let generation = 0;
 
-  async function fill<T>(
-    read: () => T | undefined | Promise<T | undefined>,
-    keep: (found: T | undefined) => unknown,
-  ): Promise<T | undefined> {
+  async function fill<T>(read: () => MaybePromise<T>, keep: (found: T) => unknown): Promise<T> {
     const begun = generation;
     const found = await read();
     if (begun === generation) keep(found);
@@ -108,6 +108,8 @@ export function cachedRepository(reader: KeyRepository & IdentityRepository): Ca
     generation += 1;
     keys.clear();
     aliases.clear();
+    grants.clear();
+    noGrants.clear();
     credentials.clear();
     noCredentials.clear();
     identities.clear();
@@ -149,6 +151,16 @@ export function cachedRepository(reader: KeyRepository & IdentityRepository): Ca
       );
     },
 
+    findGrants(scope: Scope, keyId: string, granteeId: string): MaybePromise<readonly Grant[]> {
+      const name = `${scope.region}/${scope.account}/${keyId}/${granteeId}`;
+      const found = grants.get(name) ?? noGrants.get(name);
+      if (found !== undefined) return found;
+      return fill(
+        () => reader.findGrants(scope, keyId, granteeId),
+        (there) => (there.length > 0 ? grants.set(name, there) : noGrants.set(name, there)),
+      );
+    },
+
     findAccessKey(accessKeyId: string): MaybePromise<AccessKey | undefined> {
       const found = credentials.get(accessKeyId);
       if (found !== undefined || noCredentials.get(accessKeyId) === true) return found;
@@ -186,6 +198,10 @@ export function cachedRepository(reader: KeyRepository & IdentityRepository): Ca
       if (missed) clear();
       for (const name of invalidation.keys) keys.forget(name);
       for (const name of invalidation.aliases) aliases.forget(name);
+      for (const name of invalidation.grants) {
+        grants.delete(name);
+        noGrants.delete(name);
+      }
       for (const accessKeyId of invalidation.credentials) {
         credentials.delete(accessKeyId);
         noCredentials.delete(accessKeyId);

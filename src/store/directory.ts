@@ -54,6 +54,14 @@ const nameKey = ({ name }: { name: string }) => name.toLowerCase();
 /** Users, groups, roles and policies one by one and in lists. */
 export function directory(db: Kysely<Schema>): Directory {
   return {
+    findAccount(account) {
+      return db
+        .selectFrom('accounts')
+        .select(['name', 'created_at as createdAt'])
+        .where('account', '=', account)
+        .executeTakeFirst();
+    },
+
     async findUser(account, name) {
       const row = await selectEntity(db, account, 'User', name);
       return row && toUser(row);

@@ -5,6 +5,7 @@ import { type Page, page } from '../page.ts';
 import type { Tag } from '../tag.ts';
 import { listAccounts } from './accounts.ts';
 import { directory } from './directory.ts';
+import { grantReader } from './grants.ts';
 import { identityReader } from './identities.ts';
 import { selectKeys, toAlias, toKeys, withNames } from './rows.ts';
 import type { Schema } from './schema.ts';
@@ -30,6 +31,7 @@ export function storeReader(db: Kysely<Schema>): StoreReader {
       const [key] = toKeys(rows);
       return key && withNames(db, key);
     },
+    ...grantReader(db),
 
     async findKey(scope: Scope, keyId: string): Promise<Key | undefined> {
       const rows = await selectKeys(db)

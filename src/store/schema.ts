@@ -16,6 +16,7 @@ export interface Schema {
   materials: MaterialsTable;
   aliases: AliasesTable;
   tags: TagsTable;
+  grants: GrantsTable;
   outbox: OutboxTable;
 }
 
@@ -124,6 +125,8 @@ interface KeysTable {
   current_material_id: string | null;
   /** Null is for the default policy. */
   policy: string | null;
+  /** How many grants the key has: counting them would take longer the more there are. */
+  grant_count: Generated<number>;
 }
 
 interface MaterialsTable {
@@ -152,6 +155,24 @@ interface TagsTable {
   key_id: string;
   tag_key: string;
   tag_value: string;
+}
+
+interface GrantsTable {
+  region: string;
+  account: string;
+  key_id: string;
+  grant_id: string;
+  name: string | null;
+  grantee_id: string;
+  retiring_id: string | null;
+  /** JSON, a list of names. */
+  operations: string;
+  /** JSON, as `Grant.constraints`. */
+  constraints: string;
+  issuing_account: string;
+  created_at: number;
+  /** Null is for a grant without a name, which is like no other. */
+  fingerprint: string | null;
 }
 
 interface OutboxTable {

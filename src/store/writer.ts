@@ -63,6 +63,7 @@ export async function storeWriter(
             sequence,
             keys: made.keys.map((keyId) => scope + keyId),
             aliases: made.aliases.map((aliasName) => scope + aliasName),
+            grants: made.grants.map((grants) => scope + grants),
             credentials: made.credentials,
             accounts: made.accounts,
           },

@@ -4,13 +4,16 @@ import { join } from 'node:path';
 import pino from 'pino';
 import { Outbox } from '../../src/app/outbox.ts';
 import { claimToken } from '../../src/app/ownership.ts';
+import { Lookup } from '../../src/audit/lookup.ts';
 import { containsEvents, readStream } from '../../src/audit/read.ts';
 import type { AuditRecord } from '../../src/audit/record.ts';
 import { openTrail } from '../../src/audit/writer.ts';
 import type { Principal } from '../../src/identity/principal.ts';
 import type { Hsm } from '../../src/keys/hsm.ts';
 import type { ChangeWriter } from '../../src/keys/repository.ts';
+import type { Change } from '../../src/operations/operation.ts';
 import { createPipeline } from '../../src/operations/pipeline.ts';
+import type { ServiceName } from '../../src/service.ts';
 import { openStoreReader, openStoreWriter } from '../../src/store/sqlite/open.ts';
 import { makeTier } from '../fault/tier.ts';
 import { TestClock } from './clock.ts';
@@ -43,7 +46,7 @@ export async function assemble() {
     (ids, since) => containsEvents(trailFolder, 'primary', ids, since),
     log,
   );
-  const changes: ChangeWriter = {
+  const changes: ChangeWriter<Change> = {
     async apply(change, record) {
       const { outcome } = await store.apply(change, record);
       if (record !== undefined) await outbox.drain();
@@ -54,6 +57,7 @@ export async function assemble() {
   const pipeline = createPipeline({
     keys: reader,
     identities: reader,
+    events: new Lookup(trailFolder),
     hsm,
     changes,
     clock,
@@ -78,6 +82,16 @@ export async function assemble() {
     trail,
     /** Makes a call as the administrator. */
     async call<T = Record<string, unknown>>(operation: string, input: Record<string, unknown>): Promise<T> {
+      return this.callAs<T>(principal, 'kms', operation, input);
+    },
+    root: principal,
+    identities: reader,
+    async callAs<T = Record<string, unknown>>(
+      principal: Principal,
+      service: ServiceName,
+      operation: string,
+      input: Record<string, unknown>,
+    ): Promise<T> {
       return (await pipeline.dispatch({
         operation,
         input,
@@ -86,7 +100,7 @@ export async function assemble() {
         region: 'us-east-1',
         sourceIp: '127.0.0.1',
         userAgent: 'test',
-        service: 'kms',
+        service,
         secure: false,
         requestId: crypto.randomUUID(),
       })) as T;

@@ -2,12 +2,23 @@ import { setFlagsFromString } from 'node:v8';
 import { runInNewContext } from 'node:vm';
 import { expect } from 'chai';
 import type { AccessKey } from '../../src/identity/credential.ts';
+import type { Grant } from '../../src/keys/grant.ts';
 import type { Alias, Key } from '../../src/keys/key.ts';
 import { type CachedRepository, cachedRepository } from '../../src/store/cache.ts';
 import { Recent } from '../../src/store/recent.ts';
 import { openStoreReader, openStoreWriter } from '../../src/store/sqlite/open.ts';
-import type { StoreReader, StoreWriter } from '../../src/store/store.ts';
-import { addKey, all, apply, clock, newAlias, newKey, newUser, scope } from '../contract/store/fixture.ts';
+import type { Applied, StoreReader, StoreWriter } from '../../src/store/store.ts';
+import {
+  addKey,
+  all,
+  apply,
+  clock,
+  newAlias,
+  newGrant,
+  newKey,
+  newUser,
+  scope,
+} from '../contract/store/fixture.ts';
 import { makeFolder } from './sqlite/place.ts';
 
 describe('the cached repository', () => {
@@ -36,6 +47,7 @@ describe('the cached repository', () => {
       ...reader,
       findKey: (...given) => counted<Key | undefined>(() => reader.findKey(...given)),
       findAlias: (...given) => counted<Alias | undefined>(() => reader.findAlias(...given)),
+      findGrants: (...given) => counted<readonly Grant[]>(() => reader.findGrants(...given)),
       findAccessKey: (...given) => counted<AccessKey | undefined>(() => reader.findAccessKey(...given)),
     });
   });
@@ -226,9 +238,36 @@ describe('the cached repository', () => {
     expect(asked).to.equal(2);
   });
 
+  it('keeps the grants of a key and a grantee, also that there are none, until one of just these changes', async () => {
+    const { keyId } = await addKey(writer);
+    const mine = newGrant({ keyId, granteeId: 'AIDAMINE' });
+    const made = (grant: Grant) =>
+      apply(writer, { ...scope, type: 'grant-created', grant, from: all, fingerprint: undefined, limit: 9 });
+    const take = async (change: Promise<Applied>) => {
+      const { invalidation } = await change;
+      if (invalidation !== undefined) cache.invalidate(invalidation);
+    };
+    await take(made(mine));
+    const found = await cache.findGrants(scope, keyId, 'AIDAMINE');
+    expect(found).to.deep.equal([mine]);
+    expect(cache.findGrants({ ...scope }, keyId, 'AIDAMINE')).to.equal(found);
+    expect(await cache.findGrants(scope, keyId, 'AIDAOTHER')).to.deep.equal([]);
+    expect(cache.findGrants(scope, keyId, 'AIDAOTHER')).to.deep.equal([]);
+    expect(asked).to.equal(2);
+    const other = newGrant({ keyId, granteeId: 'AIDAOTHER' });
+    await take(made(other));
+    expect(cache.findGrants(scope, keyId, 'AIDAMINE')).to.equal(found);
+    expect(await cache.findGrants(scope, keyId, 'AIDAOTHER')).to.deep.equal([other]);
+    await take(apply(writer, { ...scope, type: 'grant-removed', keyId, grantId: mine.grantId }));
+    expect(await cache.findGrants(scope, keyId, 'AIDAMINE')).to.deep.equal([]);
+    cache.clear();
+    expect(await cache.findGrants(scope, keyId, 'AIDAOTHER')).to.deep.equal([other]);
+    expect(asked).to.equal(5);
+  });
+
   it('forgets everything where it has missed a change', async () => {
     const { keyId } = await addKey(writer);
-    const nothing = { keys: [], aliases: [], credentials: [], accounts: [] };
+    const nothing = { keys: [], aliases: [], grants: [], credentials: [], accounts: [] };
     cache.invalidate({ sequence: 7, ...nothing });
     await cache.findKey(scope, keyId);
     cache.invalidate({ sequence: 8, ...nothing });

@@ -5,6 +5,7 @@ import type { Change } from '../store.ts';
 import { createAccessKey, deleteAccessKey, setAccessKeyStatus } from './access-key.ts';
 import { createAccount } from './account.ts';
 import { createAlias, deleteAlias, updateAlias } from './alias.ts';
+import { createGrant, removeGrant } from './grant.ts';
 import {
   addMember,
   createGroup,
@@ -52,12 +53,24 @@ export type Made =
 export const conflict: Made = { type: 'conflict' };
 
 export function done(keys: readonly string[], aliases: readonly string[] = []): Made {
-  return { type: 'done', keys, aliases, credentials: [], accounts: [] };
+  return { type: 'done', keys, aliases, grants: [], credentials: [], accounts: [] };
+}
+
+/** Grants on a key that name a grantee changed, and nothing else of the key. */
+export function grantsDone(keyId: string, granteeId: string): Made {
+  return {
+    type: 'done',
+    keys: [],
+    aliases: [],
+    grants: [`${keyId}/${granteeId}`],
+    credentials: [],
+    accounts: [],
+  };
 }
 
 /** Identities of an account changed, and with them these access keys. */
 export function identitiesDone(account: string, credentials: readonly string[] = []): Made {
-  return { type: 'done', keys: [], aliases: [], credentials, accounts: [account] };
+  return { type: 'done', keys: [], aliases: [], grants: [], credentials, accounts: [account] };
 }
 
 /**
@@ -139,5 +152,9 @@ export function make(trx: Trx, change: Change): Promise<Made> {
       return setAccessKeyStatus(trx, change);
     case 'access-key-deleted':
       return deleteAccessKey(trx, change);
+    case 'grant-created':
+      return createGrant(trx, change);
+    case 'grant-removed':
+      return removeGrant(trx, change);
   }
 }

@@ -5,6 +5,7 @@ import type { AuditRecord } from '../../../src/audit/record.ts';
 import type { Clock } from '../../../src/clock.ts';
 import type { Group, ManagedPolicy, Role, User } from '../../../src/identity/entity.ts';
 import { newIdentifier } from '../../../src/identity/identifier.ts';
+import type { Grant } from '../../../src/keys/grant.ts';
 import type { Alias, Key } from '../../../src/keys/key.ts';
 import type { Applied, Change, StoreReader, StoreWriter } from '../../../src/store/store.ts';
 import type { Tag } from '../../../src/tag.ts';
@@ -132,6 +133,21 @@ export function newPolicy(name: string, over: Partial<ManagedPolicy> = {}): Mana
     lastVersion: 1,
     updatedAt: 1_700_000_000_007,
     tags: [],
+    ...over,
+  };
+}
+
+export function newGrant(over: Partial<Grant> & Pick<Grant, 'keyId'>): Grant {
+  return {
+    ...scope,
+    grantId: randomBytes(32).toString('hex'),
+    name: undefined,
+    granteeId: 'AIDAGRANTEE',
+    retiringId: undefined,
+    operations: ['Decrypt'],
+    constraints: {},
+    issuingAccount: scope.account,
+    createdAt: 1_700_000_000_004,
     ...over,
   };
 }

@@ -38,6 +38,7 @@ export function keysContract(make: MakePlace): void {
       sequence: 1,
       keys: names(key.keyId),
       aliases: [],
+      grants: [],
       credentials: [],
       accounts: [],
     });

@@ -2,18 +2,27 @@ import { expect } from 'chai';
 import fc from 'fast-check';
 import type { KeyState } from '../../../src/keys/key.ts';
 import type { KeyChange as Change, ChangeOutcome } from '../../../src/keys/repository.ts';
-import { all, close, type MakePlace, newAlias, newKey, open, scope } from './fixture.ts';
+import { all, close, type MakePlace, newAlias, newGrant, newKey, open, scope } from './fixture.ts';
 
 const keyIds = ['key-a', 'key-b', 'key-c'] as const;
 const aliasNames = ['alias/x', 'alias/y'] as const;
 const tagKeys = ['s', 't', 'u'] as const;
 const tagLimit = 2;
+const grantIds = ['0a', '0b', '0c'] as const;
+const grantLimit = 2;
 
 /** What a store is, said in the simplest way. */
 interface Model {
   readonly keys: Map<
     string,
-    { state: KeyState; description: string; policy?: string; tags: Map<string, string> }
+    {
+      state: KeyState;
+      description: string;
+      policy?: string;
+      tags: Map<string, string>;
+      /** Their ids, each its fingerprint too. */
+      grants: Set<string>;
+    }
   >;
   readonly aliases: Map<string, string>;
 }
@@ -34,7 +43,7 @@ function expected(model: Model, change: Change): ChangeOutcome['type'] {
     case 'key-creating': {
       if (keys.has(change.key.keyId)) return 'conflict';
       const { description, keyId } = change.key;
-      keys.set(keyId, { state: 'Creating', description, tags: new Map() });
+      keys.set(keyId, { state: 'Creating', description, tags: new Map(), grants: new Set() });
       return 'done';
     }
     case 'key-created':
@@ -88,6 +97,16 @@ function expected(model: Model, change: Change): ChangeOutcome['type'] {
       for (const tagKey of change.tagKeys) key.tags.delete(tagKey);
       return 'done';
     }
+    case 'grant-created': {
+      const key = inState(change.grant.keyId, change.from);
+      if (key === undefined) return 'conflict';
+      if (key.grants.has(change.grant.grantId)) return 'conflict';
+      if (key.grants.size >= change.limit) return 'limit';
+      key.grants.add(change.grant.grantId);
+      return 'done';
+    }
+    case 'grant-removed':
+      return keys.get(change.keyId)?.grants.delete(change.grantId) === true ? 'done' : 'conflict';
   }
 }
 
@@ -141,6 +160,22 @@ const change: fc.Arbitrary<Change> = fc.oneof(
   fc
     .record({ keyId, from, tags })
     .map((given): Change => ({ ...scope, type: 'tags-put', ...given, limit: tagLimit })),
+  {
+    weight: 3,
+    arbitrary: fc.record({ keyId, from, grantId: fc.constantFrom(...grantIds) }).map(
+      ({ keyId, from, grantId }): Change => ({
+        ...scope,
+        type: 'grant-created',
+        grant: newGrant({ keyId, grantId }),
+        from,
+        fingerprint: grantId,
+        limit: grantLimit,
+      }),
+    ),
+  },
+  fc
+    .record({ keyId, grantId: fc.constantFrom(...grantIds) })
+    .map((given): Change => ({ ...scope, type: 'grant-removed', ...given })),
   fc
     .record({ keyId, from, tagKeys: fc.subarray([...tagKeys]) })
     .map((given): Change => ({ ...scope, type: 'tags-removed', ...given })),
@@ -168,6 +203,8 @@ export function modelContract(make: MakePlace): void {
             expect(key).to.include({ state: there.state, description: there.description });
             const { items } = await reader.listTags(scope, keyId, undefined, 50);
             expect(items.map((tag) => [tag.key, tag.value])).to.deep.equal([...there.tags].sort());
+            const grants = await reader.findGrants(scope, keyId, newGrant({ keyId }).granteeId);
+            expect(grants.map(({ grantId }) => grantId)).to.deep.equal([...there.grants].sort());
           }
           for (const aliasName of aliasNames) {
             const alias = await reader.findAlias(scope, aliasName);

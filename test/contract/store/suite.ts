@@ -1,5 +1,6 @@
 import { accessKeysContract } from './access-keys.ts';
 import type { MakePlace } from './fixture.ts';
+import { grantsContract } from './grants.ts';
 import { identitiesContract } from './identities.ts';
 import { keysContract } from './keys.ts';
 import { listsContract } from './lists.ts';
@@ -13,6 +14,7 @@ export function storeContract(database: string, make: MakePlace): void {
   describe(`the store on ${database}`, () => {
     describe('keys', () => keysContract(make));
     describe('aliases and tags', () => namesContract(make));
+    describe('grants', () => grantsContract(make));
     describe('lists', () => listsContract(make));
     describe('outbox and sequence', () => outboxContract(make));
     describe('what the jobs ask', () => jobsContract(make));
