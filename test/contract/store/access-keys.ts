@@ -40,6 +40,7 @@ export function accessKeysContract(make: MakePlace): void {
       sequence: 2,
       keys: [],
       aliases: [],
+      grants: [],
       credentials: ['AKIAONE'],
       accounts: [scope.account],
     });
