@@ -9,11 +9,14 @@ import { profileOf, readAccessKeyId } from './credentials-file.ts';
 import { giveAccessKey } from './give-access-key.ts';
 import { accountOf, type Machine } from './machine.ts';
 
+/** The policy that denies what was begun before a reset: AWS's name for it. */
+const olderSessions = 'AWSRevokeOlderSessions';
+
 export interface ResetOptions {
   /** Twelve digits; the only account where it isn't given. */
   readonly account: string | undefined;
   readonly credentialsFile: string;
-  /** Deletes the access keys that the administrator has. */
+  /** Deletes the access keys that the administrator has, and ends the sessions that were begun with them. */
   readonly revoke: boolean;
 }
 
@@ -46,6 +49,7 @@ export async function resetAdministrator(
   } else {
     principalId = user.id;
     revoked = await makeRoom(machine, scope, user, revoke);
+    if (revoke) await endSessions(machine, scope, user);
     await clearWay(machine, scope, user);
   }
   const accessKeyId = await giveAccessKey(machine, config, {
@@ -85,6 +89,29 @@ export async function resetAdministrator(
     );
   }
 
+  /**
+   * What AWS's console does for a role (IAM user guide, "Revoke IAM role temporary security credentials"). Sessions
+   * tell their beginning to the second: those of this second are meant too.
+   */
+  async function endSessions({ changes }: Machine, at: typeof scope, { id }: User): Promise<void> {
+    const begun = new Date((Math.floor(systemClock.now() / 1_000) + 1) * 1_000).toISOString();
+    const document = JSON.stringify({
+      Version: '2012-10-17',
+      Statement: {
+        Effect: 'Deny',
+        Action: '*',
+        Resource: '*',
+        Condition: { DateLessThan: { 'aws:TokenIssueTime': begun } },
+      },
+    });
+    await apply(
+      changes,
+      // However full the user is of others.
+      { ...at, type: 'inline-policy-put', id, name: olderSessions, document, limit: Number.MAX_SAFE_INTEGER },
+      done('PutUserPolicy', { userName: administrator, policyName: olderSessions, policyDocument: document }),
+    );
+  }
+
   async function makeRoom(
     { changes, store }: Machine,
     at: typeof scope,
@@ -113,8 +140,10 @@ export async function resetAdministrator(
 async function denying({ store }: Machine, id: string): Promise<readonly string[]> {
   const identity = await store.findIdentity(id);
   return (identity?.policies ?? [])
-    .filter(({ document }) =>
-      parsePolicy(document, 'identity').statements.some(({ effect }) => effect === 'Deny'),
+    .filter(
+      ({ id: name, document }) =>
+        name !== olderSessions &&
+        parsePolicy(document, 'identity').statements.some(({ effect }) => effect === 'Deny'),
     )
     .map(({ type, id: policy }) => `${type} ${policy}`);
 }

@@ -71,6 +71,38 @@ describe('coffer admin', function () {
     await as(own.file, own.profile).kms.listKeys({});
   });
 
+  it('ends the sessions that were begun with them, and none that begin after that', async () => {
+    const own = await account();
+    const { Credentials: given } = await own.sts.getSessionToken({});
+    const session = clientsOf(at, {
+      accessKeyId: given?.AccessKeyId ?? '',
+      secretAccessKey: given?.SecretAccessKey ?? '',
+      sessionToken: given?.SessionToken ?? '',
+    });
+    clients.push(session);
+    for (let i = 0; i < 4; i++) await session.kms.listKeys({});
+    expect((await reset(own, '--revoke')).denying).to.deep.equal([]);
+    for (let i = 0; i < 4; i++) {
+      await refused(session.kms.listKeys({}), 'AccessDeniedException', /with an explicit deny/);
+    }
+    const again = as(own.file, own.profile);
+    await again.kms.listKeys({});
+    // A session of the very second is ended too.
+    for (let served = false; !served; ) {
+      const { Credentials: fresh } = await again.sts.getSessionToken({});
+      const later = clientsOf(at, {
+        accessKeyId: fresh?.AccessKeyId ?? '',
+        secretAccessKey: fresh?.SecretAccessKey ?? '',
+        sessionToken: fresh?.SessionToken ?? '',
+      });
+      clients.push(later);
+      served = await later.kms.listKeys({}).then(
+        () => true,
+        () => false,
+      );
+    }
+  });
+
   it('makes the administrator again who is gone', async () => {
     const own = await account();
     const { scope, userId: id } = own;

@@ -63,7 +63,10 @@ export interface Clients {
   destroy(): void;
 }
 
-export function clientsOf(at: Service, credentials: Credentials): Clients {
+export function clientsOf(
+  at: Service,
+  credentials: Credentials & { readonly sessionToken?: string },
+): Clients {
   const options = { region: at.region, endpoint: at.url, credentials, maxAttempts: 1 };
   const sts = new STS(options);
   const kms = new KMS(options);

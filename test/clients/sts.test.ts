@@ -467,8 +467,9 @@ describe('STS', function () {
     });
 
     it('are named in the trail, without secret or token', async () => {
-      const role = await makeRole(at, unique('role'), ownAccount(), [everything]);
-      const keys = await assume(role, { RoleSessionName: 'seen' });
+      const trust = { ...ownAccount(), Action: ['sts:AssumeRole', 'sts:TagSession'] };
+      const role = await makeRole(at, unique('role'), trust, [everything]);
+      const keys = await assume(role, { RoleSessionName: 'seen', Tags: [{ Key: 'a', Value: 'b' }] });
       const own = keysOf((await sts.getSessionToken({})).Credentials);
       await kmsOf(keys).generateRandom({ NumberOfBytes: 16 });
       const given = recordsOf(at, 'AssumeRole').find(
@@ -476,7 +477,11 @@ describe('STS', function () {
       );
       expect(given).to.deep.include({
         eventSource: 'sts.amazonaws.com',
-        requestParameters: { roleArn: role.arn, roleSessionName: 'seen' },
+        requestParameters: {
+          roleArn: role.arn,
+          roleSessionName: 'seen',
+          tags: [{ key: 'a', value: 'b' }],
+        },
         resources: [{ accountId: at.account, type: 'AWS::IAM::Role', ARN: role.arn }],
       });
       expect(given.responseElements.assumedRoleUser.assumedRoleId).to.equal(`${role.id}:seen`);
@@ -559,6 +564,48 @@ describe('STS', function () {
       expect(await wrong.mistake('sts', 'get-caller-identity')).to.equal(
         'An error occurred (InvalidClientTokenId) when calling the GetCallerIdentity operation: The security token included in the request is invalid.',
       );
+    });
+
+    it('gives a user a role to assume, and takes it back', async () => {
+      const aws = cli(command, at);
+      const [name, role] = [unique('cli-user'), unique('cli-role')];
+      const { User } = await aws.run('iam', 'create-user', '--user-name', name);
+      const { AccessKey } = await aws.run('iam', 'create-access-key', '--user-name', name);
+      const user = cli(command, at, {
+        environment: {
+          AWS_ACCESS_KEY_ID: AccessKey.AccessKeyId,
+          AWS_SECRET_ACCESS_KEY: AccessKey.SecretAccessKey,
+        },
+      });
+      const trust = document({ Principal: { AWS: User.Arn }, Action: 'sts:AssumeRole' });
+      const { Role: made } = await aws.run(
+        'iam',
+        'create-role',
+        '--role-name',
+        role,
+        '--assume-role-policy-document',
+        trust,
+      );
+      const policy = document({ Action: 'kms:ListKeys', Resource: '*' });
+      const names = ['--role-name', role, '--policy-name', 'list'];
+      await aws.run('iam', 'put-role-policy', ...names, '--policy-document', policy);
+      const asRole = ['sts', 'assume-role', '--role-arn', made.Arn, '--role-session-name', 'cli'];
+      expect(await aws.mistake(...asRole)).to.match(/\(AccessDenied\)/);
+      expect(await user.mistake('kms', 'list-keys')).to.match(/\(AccessDeniedException\)/);
+      const { Credentials: given } = await user.run(...asRole);
+      const session = cli(command, at, {
+        environment: {
+          AWS_ACCESS_KEY_ID: given.AccessKeyId,
+          AWS_SECRET_ACCESS_KEY: given.SecretAccessKey,
+          AWS_SESSION_TOKEN: given.SessionToken,
+        },
+      });
+      expect(await session.run('kms', 'list-keys')).to.have.property('Keys');
+      await aws.run('iam', 'delete-role-policy', ...names);
+      expect(await session.mistake('kms', 'list-keys')).to.match(/\(AccessDeniedException\)/);
+      await aws.run('iam', 'delete-role', '--role-name', role);
+      expect(await session.mistake('kms', 'list-keys')).to.match(/\(UnrecognizedClientException\)/);
+      expect(await user.mistake(...asRole)).to.match(/\(AccessDenied\)/);
     });
 
     it('asks for a session token, and after an access key', async () => {

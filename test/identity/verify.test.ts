@@ -438,9 +438,13 @@ describe('SigV4', () => {
         'InvalidSignatureException',
       );
       await refused(without(signed, 'x-amz-security-token'), 'InvalidSignatureException');
+      // Signed as one, which is what two become.
+      const joined = without(await signEncrypt({ sessionToken: 'a,b' }), 'x-amz-security-token');
+      const twice = ['x-amz-security-token', 'a', 'x-amz-security-token', 'b'];
       await refused(
-        { ...signed, headers: [...raw(signed.headers), 'x-amz-security-token', 'token'] },
+        { ...joined, headers: [...raw(joined.headers), ...twice] },
         'InvalidSignatureException',
+        "more than one 'x-amz-security-token' header",
       );
       const bare = await signEncrypt();
       await refused(

@@ -4,7 +4,8 @@ import { awsManagedPolicies } from '../../identity/managed.ts';
 import type { IdentityRepository } from '../../identity/repository.ts';
 import type { Page } from '../../page.ts';
 import { defineOperation } from '../operation.ts';
-import { list, pageMembers } from './input.ts';
+import { list } from '../query-input.ts';
+import { pageMembers } from './input.ts';
 import { iamPage, shortPage } from './page.ts';
 import { encodeDocument, groupShape, policyNameOf, policyShape, roleShape, userShape } from './shape.ts';
 

@@ -1,22 +1,8 @@
 import { z } from 'zod';
 import { text } from '../input.ts';
+import { integer, list } from '../query-input.ts';
 
-/**
- * Members as IAM's service model gives them. They come from a query, where every scalar is a string and an empty
- * list the empty string.
- */
-
-export const integer = (min: number, max: number) =>
-  z
-    .string()
-    .regex(/^-?\d{1,15}$/, { abort: true })
-    .transform(Number)
-    .pipe(z.int().min(min).max(max));
-
-export const boolean = z.enum(['true', 'false']).transform((text) => text === 'true');
-
-export const list = <T extends z.ZodType>(item: T, most: number) =>
-  z.preprocess((value) => (value === '' ? [] : value), z.array(item).max(most));
+/** Members as IAM's service model gives them. */
 
 const name = (most: number) => text(1, most).regex(/^[\w+=,.@-]+$/);
 /** Up to the end of Latin-1, as everywhere in IAM's model. */
