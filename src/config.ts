@@ -28,6 +28,16 @@ const tokenSchema = z
     hosts: z.int().min(1).max(64).default(2),
     /** After this long in one PKCS#11 call a host is killed and replaced. */
     deadlineMilliseconds: z.int().min(100).max(600_000).default(5_000),
+    /**
+     * Whether a host may take the padding off what the token decrypts with plain RSA, where the token can't do
+     * RSAES_OAEP_SHA_256 itself. Forbidden, such keys have RSAES_OAEP_SHA_1 alone.
+     */
+    hostOaep: z.boolean().default(true),
+    /**
+     * Whether a host may unwrap imported key material in its own memory, where the token can't: forbidden, such an import
+     * is refused.
+     */
+    hostUnwrap: z.boolean().default(false),
     /** Whether `coffer serve` starts the token tier itself, under its own user: for development. */
     start: z.boolean().default(false),
   })
@@ -66,6 +76,15 @@ const schema = z.strictObject({
         .int()
         .min(4_096)
         .default(256 * 1024 * 1024),
+      /** Where signed checkpoints are kept out of reach of who can change the trail. */
+      anchor: z
+        .strictObject({
+          /** A file on another mount, whose folder must be there. */
+          file: path.optional(),
+          /** Each checkpoint is sent there by POST. */
+          webhook: z.url({ protocol: /^https$/, error: 'a webhook is an `https:` URL' }).optional(),
+        })
+        .prefault({}),
     })
     .prefault({}),
   token: tokenSchema,
@@ -118,7 +137,11 @@ export function readConfig(file: string): Config {
       }),
     },
     store: { file: from(store.file) },
-    trail: { ...trail, folder: from(trail.folder) },
+    trail: {
+      ...trail,
+      folder: from(trail.folder),
+      anchor: { ...trail.anchor, ...(trail.anchor.file && { file: from(trail.anchor.file) }) },
+    },
     token: {
       ...token,
       module: token.module.includes('/') ? from(token.module) : token.module,

@@ -14,7 +14,16 @@ const commands: Record<
     load: () => import('./cli/init.ts'),
   },
   token: { about: 'run the token tier: a supervisor and its hosts', load: () => import('./cli/token.ts') },
+  account: {
+    about: 'create another account with its administrator, or list those there are',
+    load: () => import('./cli/account.ts'),
+  },
+  admin: {
+    about: "recover an administrator's access, or a key whose policy locks everybody out",
+    load: () => import('./cli/admin.ts'),
+  },
   serve: { about: 'run the API tier', load: () => import('./cli/serve.ts') },
+  trail: { about: 'verify the trail, or follow it', load: () => import('./cli/trail.ts') },
 };
 
 const [name = '', ...args] = process.argv.slice(2);

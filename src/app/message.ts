@@ -1,3 +1,4 @@
+import type { StreamHead } from '../audit/checkpoint.ts';
 import type { AuditRecord } from '../audit/record.ts';
 import type { ChangeOutcome, Invalidation } from '../keys/repository.ts';
 import type { Change } from '../store/store.ts';
@@ -15,6 +16,10 @@ export type WorkerMessage =
     }
   /** The worker's caches have taken the change of this number. */
   | { readonly type: 'taken'; readonly sequence: number }
+  /** The last durable line of the worker's stream, if there is one. */
+  | { readonly type: 'head'; readonly id: number; readonly head: StreamHead | undefined }
+  /** The worker's stream has begun another segment. */
+  | { readonly type: 'rotated' }
   | { readonly type: 'metrics-asked'; readonly id: number }
   | { readonly type: 'metrics'; readonly id: number; readonly metrics: object[] };
 
@@ -25,6 +30,7 @@ export type PrimaryMessage =
   | { readonly type: 'invalidation'; readonly invalidation: Invalidation }
   /** The worker may serve for a while after `at` (monotonic milliseconds of this machine). */
   | { readonly type: 'lease'; readonly at: number }
+  | { readonly type: 'head-wanted'; readonly id: number }
   | { readonly type: 'metrics-wanted'; readonly id: number }
   | { readonly type: 'metrics-text'; readonly id: number; readonly text: string }
   | { readonly type: 'reload' }

@@ -1,5 +1,6 @@
 import cluster, { type Worker } from 'node:cluster';
 import type { Logger } from 'pino';
+import type { StreamHead } from '../audit/checkpoint.ts';
 import type { AuditRecord, Trail } from '../audit/record.ts';
 import type { Clock } from '../clock.ts';
 import type { ChangeOutcome, ChangeWriter, Invalidation } from '../keys/repository.ts';
@@ -11,6 +12,7 @@ import type { PrimaryMessage, WorkerMessage } from './message.ts';
 import type { Outbox } from './outbox.ts';
 
 const scrapeMilliseconds = 2_000;
+const headMilliseconds = 2_000;
 const respawnMilliseconds = [0, 250, 500, 1_000, 2_000, 5_000, 10_000] as const;
 const wellMilliseconds = 30_000;
 
@@ -29,6 +31,8 @@ export interface NodeParts {
   readonly metrics: Metrics;
   readonly clock: Clock;
   readonly log: Logger;
+  /** A worker's stream has begun another segment. */
+  readonly onRotated: () => void;
 }
 
 /**
@@ -40,9 +44,10 @@ export class Node implements ChangeWriter<Change> {
   readonly #parts: NodeParts;
   readonly #takers = new Set<() => void>();
   readonly #scrapes = new Map<number, (metrics: MetricsSnapshot) => void>();
+  readonly #heads = new Map<number, (head: StreamHead | undefined) => void>();
   /** Told the URL of a worker, by its id, when it listens. */
   readonly #awaited = new Map<number, (url: string) => void>();
-  #nextScrape = 1;
+  #nextQuestion = 1;
   #leases: NodeJS.Timeout | undefined;
   #closing = false;
   #port = 0;
@@ -74,6 +79,15 @@ export class Node implements ChangeWriter<Change> {
     if (record !== undefined && outcome.type === 'done') void this.#parts.outbox.drain();
     if (invalidation !== undefined) await this.#spread(invalidation);
     return outcome;
+  }
+
+  /** Where the streams of the workers stand, by slot: `undefined` for one that doesn't say. */
+  async heads(): Promise<ReadonlyMap<string, StreamHead | undefined>> {
+    const asked = [...this.#members.values()].map(async (member) => {
+      const head = await this.#head(member);
+      return [member.slot, head] as const;
+    });
+    return new Map(await Promise.all(asked));
   }
 
   reload(): void {
@@ -168,6 +182,12 @@ export class Node implements ChangeWriter<Change> {
             this.#say(member, { type: 'change-failed', id: message.id, detail: String(cause) });
           },
         );
+      case 'head':
+        this.#heads.get(message.id)?.(message.head);
+        return;
+      case 'rotated':
+        this.#parts.onRotated();
+        return;
       case 'metrics-asked':
         return void this.#scrape().then((text) =>
           this.#say(member, { type: 'metrics-text', id: message.id, text }),
@@ -217,17 +237,31 @@ export class Node implements ChangeWriter<Change> {
     return aggregate(all);
   }
 
+  #head(member: Member): Promise<StreamHead | undefined> {
+    return this.#ask(this.#heads, headMilliseconds, member, (id) => ({ type: 'head-wanted', id }));
+  }
+
   #snapshot(member: Member): Promise<MetricsSnapshot | undefined> {
-    const id = this.#nextScrape++;
+    return this.#ask(this.#scrapes, scrapeMilliseconds, member, (id) => ({ type: 'metrics-wanted', id }));
+  }
+
+  /** @returns what the worker answers, or `undefined` where it doesn't in time */
+  #ask<T>(
+    waiting: Map<number, (answer: T) => void>,
+    milliseconds: number,
+    member: Member,
+    message: (id: number) => PrimaryMessage,
+  ): Promise<T | undefined> {
+    const id = this.#nextQuestion++;
     return new Promise((resolve) => {
-      const settle = (metrics: MetricsSnapshot | undefined) => {
+      const settle = (answer: T | undefined) => {
         clearTimeout(timer);
-        this.#scrapes.delete(id);
-        resolve(metrics);
+        waiting.delete(id);
+        resolve(answer);
       };
-      const timer = setTimeout(() => settle(undefined), scrapeMilliseconds);
-      this.#scrapes.set(id, settle);
-      this.#say(member, { type: 'metrics-wanted', id });
+      const timer = setTimeout(() => settle(undefined), milliseconds);
+      waiting.set(id, settle);
+      this.#say(member, message(id));
     });
   }
 }

@@ -1,4 +1,5 @@
 import type { Logger } from 'pino';
+import type { StreamHead } from '../audit/checkpoint.ts';
 import type { TrailEvent } from '../audit/event.ts';
 import { openTrail, type TrailWriter } from '../audit/writer.ts';
 import type { Clock } from '../clock.ts';
@@ -17,16 +18,17 @@ export function connectToken({ token }: Config, log: Logger): Hsm {
 
 /** Opens a process's stream of the trail. @throws TrailError */
 export function openStream(
-  { trail }: Pick<Config, 'trail'>,
+  { trail }: { readonly trail: Pick<Config['trail'], 'folder' | 'segmentBytes'> },
   slot: string,
   parts: {
     readonly hsm: Pick<Hsm, 'trailMac'>;
     readonly metrics: Metrics;
     readonly clock: Clock;
     readonly log: Logger;
+    readonly onRotated: () => void;
   },
 ): Promise<TrailWriter> {
-  const { hsm, metrics, clock, log } = parts;
+  const { hsm, metrics, clock, log, onRotated } = parts;
   return openTrail({
     folder: trail.folder,
     slot,
@@ -39,9 +41,15 @@ export function openStream(
     },
     onEvent(event) {
       if (event.type === 'unsigned' && event.reason === 'missing-object') metrics.missingObject();
+      if (event.type === 'rotated') onRotated();
       tell(event, log);
     },
   });
+}
+
+/** The last durable line of a process's stream, if there is one. */
+export function headOf(slot: string, { streamId, segment, head }: TrailWriter): StreamHead | undefined {
+  return head.sequence === 0 ? undefined : { slot, stream: streamId, segment, ...head };
 }
 
 function tell(event: TrailEvent, log: Logger): void {
@@ -63,6 +71,9 @@ function tell(event: TrailEvent, log: Logger): void {
       break;
     case 'signed':
       log.info('the trail has MACs again');
+      break;
+    case 'rotated':
+      log.debug({ segment: event.segment }, 'began another segment of the trail');
       break;
     case 'cut':
       log.warn(

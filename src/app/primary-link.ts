@@ -1,3 +1,4 @@
+import type { StreamHead } from '../audit/checkpoint.ts';
 import type { AuditRecord } from '../audit/record.ts';
 import type { ChangeOutcome, ChangeWriter, Invalidation } from '../keys/repository.ts';
 import type { Metrics } from '../metrics/registry.ts';
@@ -16,6 +17,8 @@ export class PrimaryLink implements ChangeWriter<Change> {
   constructor(on: {
     readonly lease: Lease;
     readonly metrics: Metrics;
+    /** The last durable line of this process's stream. */
+    head(): StreamHead | undefined;
     /** Takes a change into the caches; when it returns, every look-up that begins sees the change. */
     take(invalidation: Invalidation): void;
     reload(): void;
@@ -34,6 +37,8 @@ export class PrimaryLink implements ChangeWriter<Change> {
         case 'change-failed':
         case 'metrics-text':
           return this.#settle(message);
+        case 'head-wanted':
+          return this.say({ type: 'head', id: message.id, head: on.head() });
         case 'metrics-wanted':
           return void on.metrics
             .snapshot()

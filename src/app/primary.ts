@@ -1,6 +1,7 @@
 import { createServer } from 'node:net';
 import pino from 'pino';
 import { containsEvents } from '../audit/read.ts';
+import type { TrailWriter } from '../audit/writer.ts';
 import { systemClock } from '../clock.ts';
 import type { Config } from '../config.ts';
 import { createMetrics } from '../metrics/registry.ts';
@@ -8,12 +9,14 @@ import { metricNames } from '../operations/table.ts';
 import { openStoreWriter } from '../store/sqlite/open.ts';
 import { requireSafe } from '../wire/server.ts';
 import { Chores } from './chores.ts';
+import { openControl } from './control.ts';
 import { Node } from './node.ts';
 import { Outbox } from './outbox.ts';
 import { requireToken } from './ownership.ts';
-import { connectToken, openStream } from './parts.ts';
+import { connectToken, headOf, openStream } from './parts.ts';
 import { observeToken } from './token-metrics.ts';
 import { startTokenTier } from './token-tier.ts';
+import { TrailKeeper } from './trail-keeper.ts';
 
 const slot = 'primary';
 const closeMilliseconds = 15_000;
@@ -77,8 +80,26 @@ export async function runPrimary(config: Config, configFile: string): Promise<vo
     opened.push(() => hsm.close());
     await requireToken({ storeId: store.storeId, ...(await store.count()) }, hsm);
 
-    const trail = await openStream(config, slot, { hsm, metrics, clock, log });
-    opened.push(() => trail.close());
+    let own: TrailWriter | undefined;
+    const keeper = new TrailKeeper(config.trail, {
+      storeId: store.storeId,
+      hsm,
+      heads: async () => {
+        const heads = new Map(await node?.heads());
+        return own === undefined ? heads : heads.set(slot, headOf(slot, own));
+      },
+      metrics,
+      clock,
+      log,
+    });
+    opened.push(() => keeper.close());
+    const onRotated = () => keeper.rotated();
+    const trail = await openStream(config, slot, { hsm, metrics, clock, log, onRotated });
+    own = trail;
+    opened.push(async () => {
+      await trail.close();
+      own = undefined;
+    });
     const outbox = new Outbox(
       store,
       trail,
@@ -88,14 +109,24 @@ export async function runPrimary(config: Config, configFile: string): Promise<vo
     opened.push(() => outbox.close());
     await outbox.drain();
 
-    const running = new Node({ store, trail, outbox, metrics, clock, log });
+    const running = new Node({ store, trail, outbox, metrics, clock, log, onRotated });
     node = running;
     opened.push(() => running.close(closeMilliseconds));
     const chores = new Chores({ store, changes: running, hsm, clock, log });
     await chores.clearUp();
     opened.push(() => chores.stop());
     const url = await running.start(config.workers, port);
+    try {
+      const control = await openControl(config.store.file, running, log);
+      opened.push(() => control.close());
+    } catch (cause) {
+      log.warn(
+        { err: cause },
+        '`coffer account` and `coffer admin` can not reach this service: stop it for them',
+      );
+    }
     chores.start();
+    keeper.start();
     return url;
   }
 }

@@ -14,7 +14,19 @@ export function observeToken(hsm: Hsm, metrics: Metrics): Hsm {
       }
     };
   return {
-    generateKey: timed((material) => hsm.generateKey(material)),
+    generateKey: timed((material, keySpec, keyUsage) => hsm.generateKey(material, keySpec, keyUsage)),
+    publicKey: timed((material) => hsm.publicKey(material)),
+    sign: timed((material, algorithm, data) => hsm.sign(material, algorithm, data)),
+    mac: timed((material, algorithm, message) => hsm.mac(material, algorithm, message)),
+    rsaDecrypt: timed((material, algorithm, ciphertext) => hsm.rsaDecrypt(material, algorithm, ciphertext)),
+    deriveSharedSecret: timed((material, publicKey) => hsm.deriveSharedSecret(material, publicKey)),
+    generateDataKeyPair: timed((material, context, pairSpec) =>
+      hsm.generateDataKeyPair(material, context, pairSpec),
+    ),
+    generateDataKeyPairWithoutPlaintext: timed((material, context, pairSpec) =>
+      hsm.generateDataKeyPairWithoutPlaintext(material, context, pairSpec),
+    ),
+    capabilities: () => hsm.capabilities(),
     destroyKey: timed((material) => hsm.destroyKey(material)),
     encrypt: timed((material, context, plaintext) => hsm.encrypt(material, context, plaintext)),
     decrypt: timed((blob, context) => hsm.decrypt(blob, context)),

@@ -1,11 +1,17 @@
 import pino from 'pino';
+import { Lookup } from '../audit/lookup.ts';
+import type { TrailWriter } from '../audit/writer.ts';
 import { systemClock } from '../clock.ts';
 import type { Config } from '../config.ts';
 import type { KmsError } from '../errors.ts';
 import { sealingAad } from '../identity/credential.ts';
+import { sessionKeys } from '../identity/session-keys.ts';
 import { signingKeys } from '../identity/signing-keys.ts';
+import { unknownToken } from '../identity/sigv4/claim.ts';
+import type { FindSigner } from '../identity/sigv4/verify.ts';
+import { HsmError } from '../keys/hsm.ts';
 import { createMetrics } from '../metrics/registry.ts';
-import { internalError } from '../operations/failure.ts';
+import { internalError, toKmsError } from '../operations/failure.ts';
 import { createPipeline } from '../operations/pipeline.ts';
 import { metricNames } from '../operations/table.ts';
 import { cachedRepository } from '../store/cache.ts';
@@ -13,7 +19,7 @@ import { openStoreReader } from '../store/sqlite/open.ts';
 import { createApp } from '../wire/app.ts';
 import { type Listening, listen } from '../wire/server.ts';
 import { Lease } from './lease.ts';
-import { connectToken, openStream } from './parts.ts';
+import { connectToken, headOf, openStream } from './parts.ts';
 import { PrimaryLink } from './primary-link.ts';
 import { readiness } from './readiness.ts';
 import { RefusalSampler, Sampler } from './sampler.ts';
@@ -40,6 +46,20 @@ export async function runWorker(config: Config, slot: string): Promise<void> {
         service,
       ),
   });
+  const sessions = sessionKeys({
+    identities: keys,
+    clock,
+    async derive(aad, sealedSecret, { date, region, service }) {
+      try {
+        return await hsm.deriveSigningKey(aad, sealedSecret, date, region, service);
+      } catch (cause) {
+        if (cause instanceof HsmError && cause.kind === 'invalid-ciphertext') throw unknownToken();
+        throw toKmsError(cause);
+      }
+    },
+  });
+  const signer: FindSigner = (credential) =>
+    (credential.sessionToken === undefined ? credentials : sessions).find(credential);
   const primary = new PrimaryLink({
     lease,
     metrics,
@@ -47,17 +67,27 @@ export async function runWorker(config: Config, slot: string): Promise<void> {
       keys.invalidate(invalidation);
       credentials.invalidate(invalidation.credentials);
     },
+    head: () => own && headOf(slot, own),
     reload: () => listening?.reload(),
     close: () => void close(),
   });
   let listening: Listening | undefined;
-  const trail = await openStream(config, slot, { hsm, metrics, clock, log });
+  let own: TrailWriter | undefined;
+  const trail = await openStream(config, slot, {
+    hsm,
+    metrics,
+    clock,
+    log,
+    onRotated: () => primary.say({ type: 'rotated' }),
+  });
+  own = trail;
   const alarms = new Sampler(clock, { perSecond: 1, burst: 5 });
   const pipeline = createPipeline({
     keys,
     identities: keys,
     hsm,
     changes: primary,
+    events: new Lookup(config.trail.folder),
     clock,
     trail,
     alarm(detail) {
@@ -84,8 +114,7 @@ export async function runWorker(config: Config, slot: string): Promise<void> {
     clock,
     metrics,
     log,
-    signer: (credential) =>
-      lease.held ? credentials.find(credential) : fresh().then(() => credentials.find(credential)),
+    signer: (credential) => (lease.held ? signer(credential) : fresh().then(() => signer(credential))),
     dispatch: (call) => pipeline.dispatch(call),
     async refused(refusal, error: KmsError) {
       const unrecorded = refusal.principal === undefined ? await refusals.take(refusal.accessKeyId) : 0;

@@ -131,6 +131,33 @@ export function recordApiCall(clock: Clock, call: ApiCall): AuditRecord {
   };
 }
 
+/**
+ * The same call as it is told to the account whose key it was about: by which account, and no more of who that is
+ * (CloudTrail user guide, "CloudTrail userIdentity element", AWSAccount).
+ * @param record of the caller's own account
+ * @param resources those of `account`
+ */
+export function recordForOwner(
+  record: AuditRecord,
+  account: string,
+  resources: AuditRecord['resources'],
+): AuditRecord {
+  const { principalId, accountId } = record.userIdentity;
+  const { additionalEventData: _, ...shared } = record;
+  return {
+    ...shared,
+    userIdentity: {
+      type: 'AWSAccount',
+      ...(principalId !== undefined && { principalId }),
+      ...(accountId !== undefined && { accountId }),
+    },
+    eventID: randomUUID(),
+    resources: boundResources(resources),
+    recipientAccountId: bound(account, maximalName),
+    sharedEventID: record.eventID,
+  };
+}
+
 /** What Coffer does by itself, such as destroying a key whose waiting period has ended. */
 export interface ServiceEvent {
   /** The service that does it; KMS where it is left out. */

@@ -60,7 +60,7 @@ export function reasonOf(cause: unknown): string {
   for (const member of ['kind', 'code'] as const) {
     const value: unknown =
       typeof cause === 'object' && cause !== null ? Reflect.get(cause, member) : undefined;
-    if (typeof value === 'string' && /^[A-Za-z_-]{1,32}$/.test(value)) return value;
+    if (typeof value === 'string' && /^[A-Za-z0-9_-]{1,32}$/.test(value)) return value;
   }
   return 'error';
 }

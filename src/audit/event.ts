@@ -23,5 +23,7 @@ export type TrailEvent =
   | { readonly type: 'unsigned'; readonly reason: string }
   /** The MACs are back, and cover what had none; told when none was missing for a second. */
   | { readonly type: 'signed' }
+  /** A segment was closed, and this one begun. */
+  | { readonly type: 'rotated'; readonly segment: number }
   /** The stream ended in a torn line. */
   | { readonly type: 'cut'; readonly bytes: number; readonly sha256: string };

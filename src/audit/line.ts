@@ -1,5 +1,6 @@
 import { hash } from 'node:crypto';
 import type { AuditRecord } from './record.ts';
+import { isCount, isHex, isObject } from './shape.ts';
 
 /**
  * The lines of a trail. Each is one JSON object in UTF-8, ended by a newline. A record line is the record with
@@ -108,14 +109,6 @@ export function parseLine(bytes: Buffer): TrailLine | ParseFailure {
   if (mark === undefined || !bytes.equals(Buffer.from(renderMark(link, mark), 'utf8'))) return 'foreign';
   return { ...link, ...mark };
 }
-
-function isObject(value: unknown): value is Record<string, unknown> {
-  return typeof value === 'object' && value !== null && !Array.isArray(value);
-}
-
-const isHex = (value: unknown, digits: number): value is string =>
-  typeof value === 'string' && value.length === digits && /^[0-9a-f]+$/.test(value);
-const isCount = (value: unknown): value is number => Number.isSafeInteger(value) && Number(value) >= 1;
 
 function parseLink({ stream, sequence, previous }: Record<string, unknown>): Link | undefined {
   if (!isHex(stream, 16) || !isCount(sequence) || !isHex(previous, 64)) return undefined;

@@ -26,16 +26,22 @@ export async function* readStream(folder: string, slot: string): AsyncGenerator<
   for (const segment of await listSegments(stream)) {
     let offset = 0;
     for await (const block of readBlocks(segmentPath(stream, segment))) {
-      let start = 0;
-      while (start < block.length) {
-        const newline = block.indexOf(0x0a, start);
-        const end = newline === -1 ? block.length : newline;
-        const bytes = block.subarray(start, end);
-        yield { segment, offset: offset + start, bytes, whole: newline !== -1, parsed: parseLine(bytes) };
-        start = end + 1;
+      for (const { start, bytes, whole } of splitLines(block)) {
+        yield { segment, offset: offset + start, bytes, whole, parsed: parseLine(bytes) };
       }
       offset += block.length;
     }
+  }
+}
+
+/** The lines of a block, without their newlines: views. The last is not whole where the block ends without one. */
+export function* splitLines(block: Buffer): Generator<{ start: number; bytes: Buffer; whole: boolean }> {
+  let start = 0;
+  while (start < block.length) {
+    const newline = block.indexOf(0x0a, start);
+    const end = newline === -1 ? block.length : newline;
+    yield { start, bytes: block.subarray(start, end), whole: newline !== -1 };
+    start = end + 1;
   }
 }
 
@@ -90,7 +96,8 @@ function findEvents(block: Buffer, eventIds: ReadonlySet<string>, found: Set<str
   }
 }
 
-async function openToRead(path: string): Promise<FileHandle> {
+/** @throws TrailError `damaged` */
+export async function openToRead(path: string): Promise<FileHandle> {
   try {
     return await open(path, constants.O_RDONLY | constants.O_NOFOLLOW);
   } catch (cause) {
@@ -98,19 +105,23 @@ async function openToRead(path: string): Promise<FileHandle> {
   }
 }
 
-async function* readBlocks(path: string): AsyncGenerator<Buffer> {
+/**
+ * A file of lines in blocks of whole lines; the last may lack its newline.
+ * @param from where to begin: the first byte of a line
+ * @throws TrailError `damaged` where it can't be read or a line is longer than any writer makes it
+ */
+export async function* readBlocks(path: string, from = 0): AsyncGenerator<Buffer> {
   const handle = await openToRead(path);
   try {
-    yield* readBlocksOf(handle, path);
+    yield* readBlocksOf(handle, path, from);
   } finally {
     await handle.close();
   }
 }
 
-/** The file in blocks of whole lines; the last may lack its newline. */
-async function* readBlocksOf(handle: FileHandle, path: string): AsyncGenerator<Buffer> {
+async function* readBlocksOf(handle: FileHandle, path: string, from = 0): AsyncGenerator<Buffer> {
   let rest = Buffer.alloc(0);
-  let position = 0;
+  let position = from;
   for (;;) {
     const block = Buffer.allocUnsafe(rest.length + maximalLine);
     rest.copy(block);

@@ -30,6 +30,8 @@ export interface AuditRecord {
   readonly eventType: 'AwsApiCall' | 'AwsServiceEvent';
   readonly managementEvent: true;
   readonly recipientAccountId: string;
+  /** The same in the records of one request that two accounts are told of. */
+  readonly sharedEventID?: string;
   readonly eventCategory: 'Management';
   readonly errorCode?: string;
   readonly errorMessage?: string;
@@ -37,7 +39,7 @@ export interface AuditRecord {
 
 /** See the CloudTrail user guide, "CloudTrail userIdentity element". */
 export interface UserIdentity {
-  readonly type: 'Root' | 'IAMUser' | 'AssumedRole' | 'AWSService' | 'Unknown';
+  readonly type: 'Root' | 'IAMUser' | 'AssumedRole' | 'AWSService' | 'AWSAccount' | 'Unknown';
   readonly principalId?: string;
   readonly arn?: string;
   readonly accountId?: string;

@@ -7,9 +7,11 @@ import { TrailError } from './error.ts';
 
 const flags = constants.O_WRONLY | constants.O_APPEND | constants.O_DSYNC | constants.O_NOFOLLOW;
 
+const slotName = /^[a-z0-9][a-z0-9-]{0,63}$/;
+
 /** @throws TrailError where the slot's name is no plain folder name */
 export function streamFolder(folder: string, slot: string): string {
-  if (!/^[a-z0-9][a-z0-9-]{0,63}$/.test(slot)) {
+  if (!slotName.test(slot)) {
     throw new TrailError('damaged', `\`${slot}\` is no name for a slot of the trail: use a-z, 0-9 and -`);
   }
   return join(folder, slot);
@@ -17,6 +19,22 @@ export function streamFolder(folder: string, slot: string): string {
 
 export function segmentPath(streamFolder: string, number: number): string {
   return join(streamFolder, `${String(number).padStart(6, '0')}.jsonl`);
+}
+
+/**
+ * The slots that have a folder in the trail's, in order, written to or not: what was moved aside within it too.
+ * @throws TrailError `damaged` where the trail's folder can't be read
+ */
+export async function listSlots(folder: string): Promise<string[]> {
+  try {
+    const entries = await readdir(folder, { withFileTypes: true });
+    const folders = entries.filter((entry) => entry.isDirectory() && slotName.test(entry.name));
+    return folders.map(({ name }) => name).sort();
+  } catch (cause) {
+    throw new TrailError('damaged', `can't read the trail's folder \`${folder}\`: see to its mode`, {
+      cause,
+    });
+  }
 }
 
 /** The numbers of the segments there are, ascending; none where there is no folder. */
@@ -46,7 +64,7 @@ export async function makeFolder(folder: string): Promise<void> {
   }
 }
 
-async function syncFolder(folder: string): Promise<void> {
+export async function syncFolder(folder: string): Promise<void> {
   const handle = await open(folder, constants.O_RDONLY | constants.O_DIRECTORY);
   try {
     await handle.sync();

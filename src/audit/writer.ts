@@ -45,6 +45,8 @@ export interface TrailWriter extends Trail {
   readonly streamId: string;
   /** The last durable line. */
   readonly head: Head;
+  /** The number of the segment it lies in; that of the first one to come where nothing was written. */
+  readonly segment: number;
   /** What is wrong, while the trail is not writable. */
   readonly failed: TrailError | undefined;
   /** Why the last group has no MAC, if it has none. */
@@ -90,6 +92,7 @@ class Writer implements TrailWriter {
   readonly #sign: (data: Buffer) => Promise<Signed>;
   #head: Head;
   #segment: Segment | undefined;
+  #headSegment: number;
   /** Waits to be recorded, with the first group that can be written. */
   #note: Mark | undefined;
   #failed: TrailError | undefined;
@@ -114,6 +117,7 @@ class Writer implements TrailWriter {
     this.#chain = new Chain(this.streamId, this.#head);
     this.#sign = macSource(options.mac);
     this.#segment = segment;
+    this.#headSegment = tail?.segment ?? 1;
     this.#queue = new Queue({
       clock: options.clock,
       gatherMilliseconds: options.gatherMilliseconds ?? 2,
@@ -127,6 +131,10 @@ class Writer implements TrailWriter {
 
   get head(): Head {
     return this.#head;
+  }
+
+  get segment(): number {
+    return this.#headSegment;
   }
 
   get failed(): TrailError | undefined {
@@ -205,6 +213,9 @@ class Writer implements TrailWriter {
       throw error;
     }
     this.#head = chain.head;
+    const segment = this.#segment?.number ?? this.#headSegment;
+    const rotated = segment > this.#headSegment;
+    this.#headSegment = segment;
     this.#note = undefined;
     this.#stalled = false;
     if (this.#failed !== undefined) {
@@ -213,6 +224,7 @@ class Writer implements TrailWriter {
     }
     const news = this.#coverage.note(unsigned, this.#options.clock);
     if (news !== undefined) this.#tell(news);
+    if (rotated) this.#tell({ type: 'rotated', segment });
     this.#report('durable', records.length, began, unsigned);
   }
 

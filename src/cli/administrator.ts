@@ -7,30 +7,34 @@ import { limits } from '../identity/limits.ts';
 import { administratorAccess } from '../identity/managed.ts';
 import type { Principal } from '../identity/principal.ts';
 import type { Hsm } from '../keys/hsm.ts';
-import type { Change, StoreWriter } from '../store/store.ts';
+import type { ChangeWriter } from '../keys/repository.ts';
+import type { Change } from '../store/store.ts';
 
-const administrator = 'administrator';
+export const administrator = 'administrator';
 
-async function apply(store: StoreWriter, change: Change, record: AuditRecord | undefined): Promise<void> {
-  const { outcome } = await store.apply(change, record);
+/** @throws Error where it is not done */
+export async function apply(
+  changes: ChangeWriter<Change>,
+  change: Change,
+  record: AuditRecord | undefined,
+): Promise<void> {
+  const outcome = await changes.apply(change, record);
   if (outcome.type !== 'done') throw new Error(`the store refused \`${change.type}\` as \`${outcome.type}\``);
 }
 
-/** The administrator of an account: a user like any other, who may do everything. Left as it is where it is there. */
+/** The administrator of an account: a user like any other, who may do everything. */
 export async function createAdministrator(
-  store: StoreWriter,
+  changes: ChangeWriter<Change>,
   scope: Scope,
   clock: Clock,
   record?: AuditRecord,
 ): Promise<Principal> {
   const { account } = scope;
-  const found = await store.findPrincipal(account, administrator);
-  if (found !== undefined) return found;
   const id = newIdentifier('AIDA');
   const arn = iamArn(account, 'user', '/', administrator);
   const user = { type: 'User', account, id, name: administrator, path: '/', arn } as const;
   await apply(
-    store,
+    changes,
     {
       ...scope,
       type: 'user-created',
@@ -49,13 +53,13 @@ export async function createAdministrator(
  * @returns the access key id
  */
 export async function createAccessKey(
-  store: StoreWriter,
+  changes: ChangeWriter<Change>,
   hsm: Hsm,
   scope: Scope,
-  { principalId }: Principal,
+  { principalId }: Pick<Principal, 'principalId'>,
   clock: Clock,
   keep: (accessKeyId: string, secret: Buffer) => void,
-  record?: AuditRecord,
+  record?: (accessKeyId: string) => AuditRecord,
 ): Promise<string> {
   const accessKeyId = newIdentifier('AKIA');
   const { secret, sealed } = await hsm.createAccessKeySecret(sealingAad(accessKeyId, principalId));
@@ -65,7 +69,7 @@ export async function createAccessKey(
     secret.fill(0);
   }
   await apply(
-    store,
+    changes,
     {
       ...scope,
       type: 'access-key-created',
@@ -75,7 +79,7 @@ export async function createAccessKey(
       createdAt: clock.now(),
       limit: limits.accessKeys,
     },
-    record,
+    record?.(accessKeyId),
   );
   return accessKeyId;
 }

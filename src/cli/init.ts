@@ -9,9 +9,10 @@ import { systemClock } from '../clock.ts';
 import { type Config, readConfig } from '../config.ts';
 import type { Principal } from '../identity/principal.ts';
 import type { Hsm } from '../keys/hsm.ts';
+import type { ChangeWriter } from '../keys/repository.ts';
 import { openStoreWriter } from '../store/sqlite/open.ts';
-import type { StoreWriter } from '../store/store.ts';
-import { createAccessKey, createAdministrator } from './administrator.ts';
+import type { Change, StoreWriter } from '../store/store.ts';
+import { administrator, createAccessKey, createAdministrator } from './administrator.ts';
 import { readAccessKeyId, writeCredentials } from './credentials-file.ts';
 import { reportFailure } from './failure.ts';
 
@@ -74,13 +75,15 @@ async function ensureAdministrator(
   region: string,
   wanted: string | undefined,
 ): Promise<Principal> {
-  const [existing] = await store.listAccounts();
+  const accounts = await store.listAccounts();
+  const existing = accounts.find(({ name }) => name === 'main') ?? accounts[0];
   const account = existing?.account ?? wanted ?? String(randomInt(100_000_000_000, 1_000_000_000_000));
   if (wanted !== undefined && account !== wanted) {
     throw new Error(`the store has the account ${account} already: leave out --account`);
   }
   if (existing === undefined) await store.createAccount(account, 'main');
-  return createAdministrator(store, { account, region }, systemClock);
+  const found = await store.findPrincipal(account, administrator);
+  return found ?? createAdministrator(changesOf(store), { account, region }, systemClock);
 }
 
 /** The file is written before the row: a crash leaves a file with a key that nobody knows, which the next run replaces. */
@@ -100,7 +103,11 @@ async function ensureAccessKey(
     );
   }
   const scope = { account: principal.account, region: config.region };
-  return createAccessKey(store, hsm, scope, principal, systemClock, (accessKeyId, secret) =>
+  return createAccessKey(changesOf(store), hsm, scope, principal, systemClock, (accessKeyId, secret) =>
     writeCredentials(credentialsFile, accessKeyId, secret, config),
   );
+}
+
+function changesOf(store: StoreWriter): ChangeWriter<Change> {
+  return { apply: async (change, record) => (await store.apply(change, record)).outcome };
 }

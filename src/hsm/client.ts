@@ -9,7 +9,9 @@ import {
   type TokenIdentity,
   type TokenObject,
 } from '../keys/hsm.ts';
-import { curves, encodeEcdsa, encodeEcPublicKey } from './der.ts';
+import { KeyClient, refuse, type Where } from './client-key.ts';
+import type { Connection } from './connection.ts';
+import { encodeEcdsa } from './der.ts';
 import type { FrameWriter } from './frame.ts';
 import { Pool } from './pool.ts';
 import { Probes } from './probes.ts';
@@ -20,6 +22,7 @@ import {
   isTrailMacInput,
   plaintextLimit,
   randomLimit,
+  readingFactor,
   sealedBytes,
 } from './request.ts';
 import {
@@ -46,15 +49,14 @@ export function connectHsm(options: ClientOptions): Hsm {
 }
 
 const queueingMilliseconds = 1_000;
-/** Token objects are made and destroyed by this host alone, one at a time. */
-const keeper = 0;
 
-class Client implements Hsm {
+class Client extends KeyClient implements Hsm {
   readonly #pool: Pool;
   readonly #probes: Probes;
   readonly #deadline: number;
 
   constructor({ socketFolder, hosts, deadlineMilliseconds, log }: ClientOptions) {
+    super();
     this.#deadline = deadlineMilliseconds + queueingMilliseconds;
     this.#probes = new Probes(hosts, this.#deadline);
     this.#pool = new Pool({
@@ -65,19 +67,15 @@ class Client implements Hsm {
     });
   }
 
-  async generateKey(material: MaterialRef): Promise<void> {
-    await this.#send(codes.generateKey, 32, (writer) => writer.material(material), readNothing, keeper);
-  }
-
   destroyKey(material: MaterialRef): Promise<boolean> {
-    return this.#send(codes.destroyKey, 32, (writer) => writer.material(material), readBoolean, keeper);
+    return this.send(codes.destroyKey, 32, (writer) => writer.material(material), readBoolean, 'keeper');
   }
 
   encrypt(material: MaterialRef, context: Buffer, plaintext: Buffer): Promise<Buffer> {
     const { length } = plaintext;
     if (length < 1 || length > plaintextLimit) return refuse(`a plaintext of ${length} bytes`);
     if (context.length > contextLimit) return refuse(`a context of ${context.length} bytes`);
-    return this.#send(
+    return this.send(
       codes.encrypt,
       36 + context.length + length,
       (writer) => {
@@ -93,7 +91,7 @@ class Client implements Hsm {
   decrypt(blob: Buffer, context: Buffer): Promise<Buffer> {
     const problem = sealedProblem(blob, context);
     if (problem !== undefined) return Promise.reject(problem);
-    return this.#send(
+    return this.send(
       codes.decrypt,
       sealedBytes(blob, context),
       (writer) => writeSealed(writer, blob, context),
@@ -111,7 +109,7 @@ class Client implements Hsm {
     if (problem !== undefined) return Promise.reject(problem);
     if (destinationContext.length > contextLimit)
       return refuse(`a context of ${destinationContext.length} bytes`);
-    return this.#send(
+    return this.send(
       codes.reEncrypt,
       36 + destinationContext.length + sealedBytes(blob, sourceContext),
       (writer) => {
@@ -145,7 +143,7 @@ class Client implements Hsm {
   ): Promise<T> {
     if (!isRandomLength(length)) return refuse(`a data key of ${length} bytes`);
     if (context.length > contextLimit) return refuse(`a context of ${context.length} bytes`);
-    return this.#send(
+    return this.send(
       code,
       34 + context.length,
       (writer) => {
@@ -159,28 +157,28 @@ class Client implements Hsm {
 
   random(length: number): Promise<Buffer> {
     if (!isRandomLength(length)) return refuse(`${length} random bytes`);
-    return this.#send(codes.random, 2, (writer) => writer.u16(length), readBytes);
+    return this.send(codes.random, 2, (writer) => writer.u16(length), readBytes);
   }
 
   trailMac(data: Buffer): Promise<Buffer> {
     if (!isTrailMacInput(data)) return refuse('data for a MAC but a group of a trail');
-    return this.#send(codes.trailMac, data.length, (writer) => writer.bytes(data), readBytes);
+    return this.send(codes.trailMac, data.length, (writer) => writer.bytes(data), readBytes);
   }
 
   async trailSign(data: Buffer): Promise<Buffer> {
     if (!isCheckpoint(data)) return refuse('data to sign but a checkpoint of a trail');
     return encodeEcdsa(
-      await this.#send(codes.trailSign, data.length, (writer) => writer.bytes(data), readBytes),
+      await this.send(codes.trailSign, data.length, (writer) => writer.bytes(data), readBytes),
     );
   }
 
-  async trailPublicKey(): Promise<Buffer> {
-    return encodeEcPublicKey(curves.P256, await this.#send(codes.trailPublicKey, 0, writeNothing, readBytes));
+  trailPublicKey(): Promise<Buffer> {
+    return this.send(codes.trailPublicKey, 0, writeNothing, readBytes);
   }
 
   createAccessKeySecret(aad: Buffer): Promise<{ secret: Buffer; sealed: Buffer }> {
     if (!isAad(aad)) return refuse(`additional data of ${aad.length} bytes`);
-    return this.#send(codes.createAccessKeySecret, aad.length, (writer) => writer.bytes(aad), readSecret);
+    return this.send(codes.createAccessKeySecret, aad.length, (writer) => writer.bytes(aad), readSecret);
   }
 
   deriveSigningKey(
@@ -195,7 +193,7 @@ class Client implements Hsm {
     const fields = [aad, sealed, Buffer.from(date), Buffer.from(region), Buffer.from(service)];
     const size = fields.reduce((sum, field) => sum + 2 + field.length, 0);
     if (fields.some((field) => field.length > 1024)) return refuse('a scope longer than 1024 bytes');
-    return this.#send(
+    return this.send(
       codes.deriveSigningKey,
       size,
       (writer) => {
@@ -220,40 +218,42 @@ class Client implements Hsm {
   }
 
   identity(): Promise<TokenIdentity> {
-    return this.#send(codes.identity, 0, writeNothing, readJson<TokenIdentity>, keeper, 4);
+    return this.send(codes.identity, 0, writeNothing, readJson<TokenIdentity>, 'keeper', readingFactor);
   }
 
   async claim(storeId: string): Promise<void> {
     if (!/^[0-9a-f]{32}$/.test(storeId)) return refuse(`a store id \`${storeId}\``);
     const id = Buffer.from(storeId, 'hex');
-    await this.#send(codes.claim, 16, (writer) => writer.bytes(id), readNothing, keeper, 4);
+    await this.send(codes.claim, 16, (writer) => writer.bytes(id), readNothing, 'keeper', readingFactor);
   }
 
   listObjects(): Promise<TokenObject[]> {
-    return this.#send(codes.listObjects, 0, writeNothing, readJson<TokenObject[]>, keeper, 4);
+    return this.send(codes.listObjects, 0, writeNothing, readJson<TokenObject[]>, 'keeper', readingFactor);
   }
 
   async close(): Promise<void> {
     this.#pool.close();
   }
 
-  #send<T>(
+  protected send<T>(
     code: number,
     size: number,
     write: (writer: FrameWriter) => void,
     read: ReadResult<T>,
-    host?: number,
+    where: Where = 'any',
     factor = 1,
   ): Promise<T> {
-    const connection = this.#pool.pick(host);
+    const connection = this.#pool.pick(where);
     const milliseconds = this.#deadline * factor;
     if (connection !== undefined) return connection.request(code, size, write, read, milliseconds);
-    return this.#pool.wait(host).then((later) => later.request(code, size, write, read, milliseconds));
+    return this.#await(where).then((later) => later.request(code, size, write, read, milliseconds));
   }
-}
 
-function refuse(what: string): Promise<never> {
-  return Promise.reject(new HsmError('internal', `the token tier takes no ${what}`));
+  /** Resolves when the host is connected, which of the maker may be when it is started first. */
+  async #await(where: Where): Promise<Connection> {
+    if (where === 'maker') await this.send(codes.wake, 0, writeNothing, readNothing, 'keeper');
+    return this.#pool.wait(where);
+  }
 }
 
 function sealedProblem(blob: Buffer, context: Buffer): HsmError | undefined {

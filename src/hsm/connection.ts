@@ -18,14 +18,14 @@ interface Pending {
   reject: ((error: HsmError) => void) | undefined;
 }
 
-/** More than this in one host's queue is refused. */
-const queueLimit = 4_096;
 const stallMilliseconds = 250;
 const retryMilliseconds = [0, 20, 50, 100];
 
 export interface ConnectionOptions {
   readonly socketFolder: string;
   readonly index: number;
+  /** More than this in the host's queue is refused. */
+  readonly queueLimit: number;
   /** Draws request ids: none is used twice, on whatever connection. */
   readonly nextId: () => number;
   /** Called when requests can be sent. */
@@ -82,6 +82,7 @@ export class Connection {
         reject(new HsmError('unavailable', `the connection to host ${this.#options.index} is lost`));
         return;
       }
+      const { queueLimit } = this.#options;
       if (this.inFlight >= queueLimit) {
         reject(new HsmError('busy', `${queueLimit} requests wait for one host already`));
         return;

@@ -31,7 +31,7 @@ export function prepareFolder(
   hosts: number,
   socketGroup: string | number | undefined,
 ): Access {
-  for (const path of [socketFile(folder, hosts - 1), join(folder, lockSocketFile)]) {
+  for (const path of [socketFile(folder, hosts), join(folder, lockSocketFile)]) {
     const length = Buffer.byteLength(path);
     if (length > addressBytes) {
       throw new FolderError(

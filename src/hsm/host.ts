@@ -37,6 +37,8 @@ export interface HostOptions {
   readonly start: (restarts: number) => Omit<Start, 'options'> & { readonly options: StartOptions };
   readonly turns: Turns<Host>;
   readonly onReady: () => void;
+  /** A client wants the host that makes what takes long. */
+  readonly onWake: () => void;
   /** The tier must end, with this exit code. */
   readonly onFatal: (message: string, exitCode: number) => void;
 }
@@ -205,6 +207,9 @@ export class Host {
         return;
       case 'logged-in':
         this.#options.turns.release(this);
+        return;
+      case 'wake':
+        this.#options.onWake();
         return;
       case 'ready':
         log.info({ host: index, process: this.#child?.pid, restarts: this.#restarts }, 'a host serves');

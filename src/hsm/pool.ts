@@ -1,9 +1,17 @@
 /** The connections of a client to all hosts: which one takes a request, and what waits for one. */
 import type { Logger } from 'pino';
 import { HsmError } from '../keys/hsm.ts';
+import type { Where } from './client-key.ts';
 import { Connection } from './connection.ts';
 
 const connectMilliseconds = 2_000;
+const queueLimit = 4_096;
+/** What takes seconds each is refused soon rather than late. */
+const makerLimit = 16;
+/** The maker is started when the first wants it. */
+const makerMilliseconds = 10_000;
+/** Token objects are made and destroyed by this host alone, one at a time. */
+const keeper = 0;
 const tickMilliseconds = 50;
 /** How often a host that has no token is asked whether it has it again. */
 const askTicks = 5;
@@ -17,7 +25,7 @@ export interface PoolOptions {
 }
 
 interface Waiter {
-  readonly host: number | undefined;
+  readonly where: Where;
   readonly deadlineAt: number;
   readonly resolve: (connection: Connection) => void;
   readonly reject: (error: HsmError) => void;
@@ -26,6 +34,8 @@ interface Waiter {
 export class Pool {
   readonly connections: readonly Connection[];
   readonly #ask: PoolOptions['ask'];
+  readonly #connect: (index: number) => Connection;
+  #maker: Connection | undefined;
   readonly #timer: NodeJS.Timeout;
   #waiters: Waiter[] = [];
   #id = 0;
@@ -35,30 +45,29 @@ export class Pool {
 
   constructor({ socketFolder, hosts, log, ask }: PoolOptions) {
     this.#ask = ask;
-    this.connections = Array.from(
-      { length: hosts },
-      (_, index) =>
-        new Connection({
-          socketFolder,
-          index,
-          nextId: () => ++this.#id,
-          onAttached: () => this.#serveWaiters(),
-          onProblem: (problem) => log.warn({ host: index }, problem),
-        }),
-    );
+    this.#connect = (index) =>
+      new Connection({
+        socketFolder,
+        index,
+        queueLimit: index < hosts ? queueLimit : makerLimit,
+        nextId: () => ++this.#id,
+        onAttached: () => this.#serveWaiters(),
+        onProblem: (problem) => log.warn({ host: index }, problem),
+      });
+    this.connections = Array.from({ length: hosts }, (_, index) => this.#connect(index));
     this.#timer = setInterval(() => this.#tick(), tickMilliseconds);
     this.#timer.unref();
   }
 
   /**
    * The host with the fewest requests in flight, of those that answer and have their token.
-   * @param host its number, where no other will do
+   * @param where or the one host that will do
    * @returns `undefined` where none is connected
    */
-  pick(host: number | undefined): Connection | undefined {
+  pick(where: Where): Connection | undefined {
     const { connections } = this;
-    if (host !== undefined) {
-      const connection = connections[host];
+    if (where !== 'any') {
+      const connection = where === 'keeper' ? connections[keeper] : this.#maker;
       return connection?.attached ? connection : undefined;
     }
     let best: Connection | undefined;
@@ -77,11 +86,13 @@ export class Pool {
     return best;
   }
 
-  /** Resolves when a host is connected; rejects with `unavailable` after two seconds. */
-  wait(host: number | undefined): Promise<Connection> {
+  /** Resolves when a host is connected; rejects with `unavailable` after two seconds, or ten for the maker. */
+  wait(where: Where): Promise<Connection> {
     if (this.#closed) return Promise.reject(new HsmError('unavailable', 'the client is closed'));
+    if (where === 'maker') this.#maker ??= this.#connect(this.connections.length);
+    const milliseconds = where === 'maker' ? makerMilliseconds : connectMilliseconds;
     return new Promise((resolve, reject) => {
-      this.#waiters.push({ host, deadlineAt: performance.now() + connectMilliseconds, resolve, reject });
+      this.#waiters.push({ where, deadlineAt: performance.now() + milliseconds, resolve, reject });
     });
   }
 
@@ -89,6 +100,7 @@ export class Pool {
     this.#closed = true;
     clearInterval(this.#timer);
     for (const connection of this.connections) connection.close();
+    this.#maker?.close();
     for (const { reject } of this.#waiters.splice(0)) {
       reject(new HsmError('unavailable', 'the client is closed'));
     }
@@ -98,7 +110,7 @@ export class Pool {
     const waiters = this.#waiters;
     this.#waiters = [];
     for (const waiter of waiters) {
-      const connection = this.pick(waiter.host);
+      const connection = this.pick(waiter.where);
       if (connection === undefined) this.#waiters.push(waiter);
       else waiter.resolve(connection);
     }
@@ -108,6 +120,7 @@ export class Pool {
   #tick(): void {
     const now = performance.now();
     for (const connection of this.connections) connection.tick(now);
+    this.#maker?.tick(now);
     if (++this.#ticks % askTicks === 0) {
       for (const [index, connection] of this.connections.entries()) {
         if (connection.sick && connection.attached && !connection.stalled) this.#ask(connection, index);

@@ -1,6 +1,17 @@
 /** What a client may ask of a host: one code and one layout an operation. No request carries an IV to encrypt under. */
 import { headerBytes, ivBytes, tagBytes } from '../keys/ciphertext.ts';
 import { trailCheckpointDomain } from '../keys/hsm.ts';
+import {
+  type KeyRequest,
+  makingFactor,
+  readDataKeyPair,
+  readDeriveSharedSecret,
+  readMac,
+  readMakeKey,
+  readRsaDecrypt,
+  readSign,
+  slowFactor,
+} from './request-key.ts';
 
 export const operationCodes = {
   generateKey: 1,
@@ -20,6 +31,16 @@ export const operationCodes = {
   listObjects: 15,
   trailSign: 16,
   trailPublicKey: 17,
+  makeKey: 18,
+  publicKey: 19,
+  sign: 20,
+  mac: 21,
+  rsaDecrypt: 22,
+  deriveSharedSecret: 23,
+  generateDataKeyPair: 24,
+  generateDataKeyPairWithoutPlaintext: 25,
+  capabilities: 26,
+  wake: 27,
 } as const;
 
 export type Operation = keyof typeof operationCodes;
@@ -68,7 +89,8 @@ export type Request =
       readonly service: string;
     }
   | { readonly operation: 'health' | 'identity' | 'listObjects' | 'trailPublicKey' }
-  | { readonly operation: 'claim'; readonly storeId: Buffer };
+  | { readonly operation: 'claim'; readonly storeId: Buffer }
+  | KeyRequest;
 
 /** Plaintext of Encrypt, bytes (AWS KMS API reference, Encrypt). */
 export const plaintextLimit = 4096;
@@ -174,10 +196,53 @@ export function readRequest(code: number, buffer: Buffer, start: number, end: nu
       return size === 0 ? { operation: 'listObjects' } : undefined;
     case operationCodes.claim:
       return size === 16 ? { operation: 'claim', storeId: buffer.subarray(start, end) } : undefined;
+    case operationCodes.makeKey:
+      return readMakeKey(buffer.subarray(start, end));
+    case operationCodes.publicKey:
+      return size === materialBytes
+        ? { operation: 'publicKey', material: buffer.subarray(start, end) }
+        : undefined;
+    case operationCodes.sign:
+      return readSign(buffer.subarray(start, end));
+    case operationCodes.mac:
+      return readMac(buffer.subarray(start, end));
+    case operationCodes.rsaDecrypt:
+      return readRsaDecrypt(buffer.subarray(start, end));
+    case operationCodes.deriveSharedSecret:
+      return readDeriveSharedSecret(buffer.subarray(start, end));
+    case operationCodes.generateDataKeyPair:
+      return readDataKeyPair(buffer.subarray(start, end), true, contextLimit);
+    case operationCodes.generateDataKeyPairWithoutPlaintext:
+      return readDataKeyPair(buffer.subarray(start, end), false, contextLimit);
+    case operationCodes.capabilities:
+      return size === 0 ? { operation: 'capabilities' } : undefined;
+    case operationCodes.wake:
+      return size === 0 ? { operation: 'wake' } : undefined;
     default:
       return undefined;
   }
 }
+
+/** How many times the usual deadline a request may take: generating, and reading every object of a token. */
+export function deadlineFactor(request: Request): number {
+  switch (request.operation) {
+    case 'claim':
+    case 'listObjects':
+    case 'identity':
+      return readingFactor;
+    case 'makeKey':
+      return makingFactor(request.keySpec);
+    case 'generateDataKeyPair':
+    case 'generateDataKeyPairWithoutPlaintext':
+      return makingFactor(request.pairSpec);
+    case 'capabilities':
+      return slowFactor;
+    default:
+      return 1;
+  }
+}
+
+export const readingFactor = 4;
 
 export function isTrailMacInput(data: Buffer): boolean {
   return data.length === trailMacBytes && data.subarray(0, trailMacDomain.length).equals(trailMacDomain);

@@ -35,6 +35,32 @@ export function readSecret(
   return pair && { secret: pair[0], sealed: pair[1] };
 }
 
+export function readDataKeyPair(
+  buffer: Buffer,
+  start: number,
+  end: number,
+): { publicKey: Buffer; privateKeyPlaintext: Buffer; privateKeyBlob: Buffer } | undefined {
+  if (end - start < 2) return undefined;
+  const middle = start + 2 + buffer.readUInt16BE(start);
+  const rest = middle > end ? undefined : readPair(buffer, middle, end);
+  return (
+    rest && {
+      publicKey: readBytes(buffer, start + 2, middle),
+      privateKeyPlaintext: rest[0],
+      privateKeyBlob: rest[1],
+    }
+  );
+}
+
+export function readPublicAndBlob(
+  buffer: Buffer,
+  start: number,
+  end: number,
+): { publicKey: Buffer; privateKeyBlob: Buffer } | undefined {
+  const pair = readPair(buffer, start, end);
+  return pair && { publicKey: pair[0], privateKeyBlob: pair[1] };
+}
+
 /** What the other tier, which proved that it knows the secret, says in JSON is taken at its word. */
 export function readJson<T>(buffer: Buffer, start: number, end: number): T | undefined {
   try {

@@ -11,6 +11,10 @@ export interface StartOptions {
   readonly socketMode: number;
   readonly socketGroup?: number | undefined;
   readonly deadlineMilliseconds: number;
+  /** Whether this host may take OAEP's padding off, where the token can't. */
+  readonly hostOaep: boolean;
+  /** Whether this host may unwrap imported material in its own memory, where the token can't. */
+  readonly hostUnwrap: boolean;
   /** How often this host has been started again. */
   readonly restarts: number;
   /** Whether the tier is only starting: then a token that isn't there ends it. */
@@ -31,6 +35,8 @@ export type HostMessage =
   | { readonly type: 'login' }
   /** Its turn is over, and the PIN was right. */
   | { readonly type: 'logged-in' }
+  /** A client wants the host that makes what takes long. */
+  | { readonly type: 'wake' }
   /** The host listens. */
   | { readonly type: 'ready' }
   /** The host ends, and starting it again does harm or no good. */

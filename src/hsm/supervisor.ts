@@ -73,7 +73,7 @@ export async function startSupervisor(config: TokenConfig, log: Logger): Promise
     });
   };
 
-  for (let index = 0; index < config.hosts; index++) {
+  const makeHost = (index: number, onReady: () => void) => {
     const host = new Host({
       index,
       environment: config.environment,
@@ -85,15 +85,27 @@ export async function startSupervisor(config: TokenConfig, log: Logger): Promise
         pin: readPin(),
         attachSecret,
       }),
-      onReady: () => {
-        // The first alone, so that a wrong PIN is tried once: a token may lock after a few.
-        if (index === 0 && serving.size === 0) for (const other of hosts.slice(1)) other.start();
-        serving.add(index);
-        if (serving.size === config.hosts) resolveReady();
-      },
+      onReady,
+      onWake: wake,
       onFatal,
     });
     hosts.push(host);
+    return host;
+  };
+  // Not before somebody needs it: most never make an RSA key, and it takes memory and a login.
+  let maker: Host | undefined;
+  const wake = () => {
+    if (maker !== undefined || ended !== undefined) return;
+    maker = makeHost(config.hosts, () => {});
+    maker.start();
+  };
+  for (let index = 0; index < config.hosts; index++) {
+    makeHost(index, () => {
+      // The first alone, so that a wrong PIN is tried once: a token may lock after a few.
+      if (index === 0 && serving.size === 0) for (const other of hosts.slice(1)) other.start();
+      serving.add(index);
+      if (serving.size === config.hosts) resolveReady();
+    });
   }
   let checkedAt = performance.now();
   const timer = setInterval(() => {
@@ -110,8 +122,10 @@ export async function startSupervisor(config: TokenConfig, log: Logger): Promise
 }
 
 function startOptions(config: TokenConfig, access: Access, index: number, restarts: number) {
-  const { module, label, serial, libraryParameters, deadlineMilliseconds } = config;
+  const { module, label, serial, libraryParameters, deadlineMilliseconds, hostOaep, hostUnwrap } = config;
   return {
+    hostOaep,
+    hostUnwrap,
     module,
     label,
     serial,

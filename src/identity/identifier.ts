@@ -1,10 +1,10 @@
 import { randomBytes } from 'node:crypto';
 
 /**
- * The prefix tells what an identifier is of: a user, a group, a role, a managed policy, an access key
- * (IAM user guide, "IAM identifiers").
+ * The prefix tells what an identifier is of: a user, a group, a role, a managed policy, an access key, temporary
+ * credentials (IAM user guide, "IAM identifiers").
  */
-export type IdentifierPrefix = 'AIDA' | 'AGPA' | 'AROA' | 'ANPA' | 'AKIA';
+export type IdentifierPrefix = 'AIDA' | 'AGPA' | 'AROA' | 'ANPA' | 'AKIA' | 'ASIA';
 
 const alphabet = 'ABCDEFGHIJKLMNOPQRSTUVWXYZ234567';
 

@@ -1,6 +1,8 @@
 /** The port to the token tier. The domain owns it; src/hsm/client implements it over the socket. */
+import type { Algorithm, MacAlgorithm, OaepAlgorithm, SigningAlgorithm } from './spec/algorithm.ts';
+import type { DataKeyPairSpec, KeySpec, KeyUsage } from './spec/key-spec.ts';
 
-/** Names a symmetric key material: key id (UUID) and material id (32 hex digits). */
+/** Names a key material: key id (UUID) and material id (32 hex digits). */
 export interface MaterialRef {
   readonly keyId: string;
   readonly materialId: string;
@@ -35,6 +37,18 @@ export class HsmError extends Error {
 /** What everything begins with that the checkpoint key signs. */
 export const trailCheckpointDomain = Buffer.from('coffer trail checkpoint v1\0', 'latin1');
 
+/** What a token does with keys of a spec and usage, found by doing it. */
+export interface Capability {
+  readonly keySpec: KeySpec;
+  readonly keyUsage: KeyUsage;
+  /** Those that truly work; none where no such key can be made. */
+  readonly algorithms: readonly Algorithm[];
+  /** Of those, the ones of which the host takes the padding off what the token decrypts. */
+  readonly inHost: readonly Algorithm[];
+  /** Why one doesn't work: for operators, names a CKR code. */
+  readonly problem?: string;
+}
+
 /** A token object that carries a label of Coffer's. */
 export interface TokenObject {
   readonly kind:
@@ -51,7 +65,7 @@ export interface TokenObject {
   /** CKA_ID as hex. */
   readonly id: string;
   readonly label: string;
-  /** Of a material: the key it belongs to. */
+  /** Of a material, and of the public half of one: the key it belongs to. */
   readonly keyId?: string;
 }
 
@@ -78,14 +92,67 @@ export interface HsmHealth {
   }[];
 }
 
+/** What the token tier does with keys of every spec (keys/spec). It rejects as Hsm does. */
+export interface KeyHsm {
+  /**
+   * Makes the objects of a key material in the token, of a pair both halves, reads their attributes back and proves that
+   * they do what keys of their spec do; nothing is left of one that fails.
+   * @param keySpec AES-256 by default
+   * @param keyUsage one that the spec has
+   * @returns of a pair the public half as SubjectPublicKeyInfo in DER
+   * @throws HsmError `unsupported` where the token can't do that
+   */
+  generateKey(material: MaterialRef, keySpec?: KeySpec, keyUsage?: KeyUsage): Promise<Buffer | undefined>;
+  /** @returns the public half of a pair as SubjectPublicKeyInfo in DER (RFC 5280 §4.1.2.7) */
+  publicKey(material: MaterialRef): Promise<Buffer>;
+  /**
+   * Signs with a pair for SIGN_VERIFY.
+   * @param algorithm one of the key's spec
+   * @param data the digest, exactly as long as `digestBytes` says; of an algorithm without one the message, 1 to 4,096 bytes
+   * @returns the signature as AWS KMS gives it: of ECDSA in DER (RFC 3279 §2.2.3)
+   */
+  sign(material: MaterialRef, algorithm: SigningAlgorithm, data: Buffer): Promise<Buffer>;
+  /** @param message 1 to 4,096 bytes @returns the HMAC, `macBytes` long, under a key for GENERATE_VERIFY_MAC */
+  mac(material: MaterialRef, algorithm: MacAlgorithm, message: Buffer): Promise<Buffer>;
+  /**
+   * Decrypts with an RSA pair for ENCRYPT_DECRYPT.
+   * @returns the plaintext, 0 bytes and more
+   * @throws HsmError `invalid-ciphertext` whatever is wrong with the ciphertext
+   */
+  rsaDecrypt(material: MaterialRef, algorithm: OaepAlgorithm, ciphertext: Buffer): Promise<Buffer>;
+  /**
+   * ECDH with a pair for KEY_AGREEMENT.
+   * @param publicKey of the peer, SubjectPublicKeyInfo in DER, on the key's curve: the caller has checked that
+   * @returns the raw shared secret, as long as the curve's field
+   */
+  deriveSharedSecret(material: MaterialRef, publicKey: Buffer): Promise<Buffer>;
+  /**
+   * Makes a pair for the caller's own use, outside the token, and encrypts its private half.
+   * @param material a symmetric one
+   * @returns public half (SubjectPublicKeyInfo), private half (PKCS#8, which the caller zeroes), both in DER, and the
+   * ciphertext blob of the private half
+   */
+  generateDataKeyPair(
+    material: MaterialRef,
+    context: Buffer,
+    pairSpec: DataKeyPairSpec,
+  ): Promise<{ publicKey: Buffer; privateKeyPlaintext: Buffer; privateKeyBlob: Buffer }>;
+  /** As generateDataKeyPair, but the plain private half never leaves the host. */
+  generateDataKeyPairWithoutPlaintext(
+    material: MaterialRef,
+    context: Buffer,
+    pairSpec: DataKeyPairSpec,
+  ): Promise<{ publicKey: Buffer; privateKeyBlob: Buffer }>;
+  /** What the token truly does, of every spec and usage. Asked of the token once: takes a second or two, then nothing. */
+  capabilities(): Promise<readonly Capability[]>;
+}
+
 /**
  * Every method rejects with an HsmError and settles within its deadline (5 s by default).
  * `context` is the canonical encryption context (keys/context.ts), 0 to 8,192 bytes and more with prefixes.
  */
-export interface Hsm {
-  /** Makes an AES-256 token object under the material's id and verifies its attributes; nothing is left of one that fails. */
-  generateKey(material: MaterialRef): Promise<void>;
-  /** Destroys the material's object. Resolves to false where there was none (the canary being there). */
+export interface Hsm extends KeyHsm {
+  /** Destroys the material's objects, both halves of a pair. Resolves to false where there was none (the canary being there). */
   destroyKey(material: MaterialRef): Promise<boolean>;
   /** @returns the ciphertext blob (keys/ciphertext.ts) of 1 to 4,096 bytes of plaintext */
   encrypt(material: MaterialRef, context: Buffer, plaintext: Buffer): Promise<Buffer>;

@@ -1,5 +1,6 @@
 import type { Scope } from '../arn.ts';
 import type { Tag } from '../tag.ts';
+import type { KeySpec, KeyUsage } from './spec/key-spec.ts';
 
 /**
  * `Creating`: the row is there, the token object may not be; nobody sees the key yet.
@@ -7,11 +8,17 @@ import type { Tag } from '../tag.ts';
  * `Destroying`: the waiting period has ended and the token object is going; it can't be cancelled any more.
  * These are ours; the API shows `Destroying` as `PendingDeletion` and never shows the other two.
  */
-export type KeyState = 'Creating' | 'Abandoning' | 'Enabled' | 'Disabled' | 'PendingDeletion' | 'Destroying';
+export type KeyState =
+  | 'Creating'
+  | 'Abandoning'
+  | 'Enabled'
+  | 'Disabled'
+  | 'PendingDeletion'
+  | 'PendingImport'
+  | 'Destroying';
 
-export type KeySpec = 'SYMMETRIC_DEFAULT';
-export type KeyUsage = 'ENCRYPT_DECRYPT';
-export type KeyOrigin = 'AWS_KMS';
+export type { KeySpec, KeyUsage };
+export type KeyOrigin = 'AWS_KMS' | 'EXTERNAL';
 
 /** One generation of a key's secret, an object in the token. */
 export interface Material {

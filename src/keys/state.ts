@@ -1,21 +1,73 @@
 import { KmsError } from '../errors.ts';
 import type { KeyState } from './key.ts';
 
+/** What a state answers to an operation. */
+type Verdict =
+  | 'allow'
+  | 'disabled'
+  | 'pending-deletion'
+  | 'pending-import'
+  | 'not-pending-deletion'
+  /** Only imported material can be awaited, and the operation has no use for it. */
+  | 'imported';
+
 /**
  * What each state allows, by the AWS developer guide's "Key states of AWS KMS keys". An operation names its
  * rule; this table is the only place that knows what follows.
  */
-type Verdict = 'allow' | 'disabled' | 'pending-deletion' | 'not-pending-deletion';
-
 const table = {
-  /** Cryptographic operations. */
-  use: { Enabled: 'allow', Disabled: 'disabled', PendingDeletion: 'pending-deletion' },
-  /** EnableKey, DisableKey, ScheduleKeyDeletion, tags, description, aliases that will name the key. */
-  change: { Enabled: 'allow', Disabled: 'allow', PendingDeletion: 'pending-deletion' },
+  /** Cryptographic operations, CreateGrant, ReplicateKey, GetPublicKey, RotateKeyOnDemand. */
+  use: {
+    Enabled: 'allow',
+    Disabled: 'disabled',
+    PendingDeletion: 'pending-deletion',
+    PendingImport: 'pending-import',
+  },
+  /** EnableKeyRotation, DisableKeyRotation. */
+  'rotation-schedule': {
+    Enabled: 'allow',
+    Disabled: 'disabled',
+    PendingDeletion: 'pending-deletion',
+    PendingImport: 'imported',
+  },
+  /** GetKeyRotationStatus. */
+  'rotation-status': {
+    Enabled: 'allow',
+    Disabled: 'allow',
+    PendingDeletion: 'allow',
+    PendingImport: 'imported',
+  },
+  /** EnableKey, DisableKey. */
+  switch: {
+    Enabled: 'allow',
+    Disabled: 'allow',
+    PendingDeletion: 'pending-deletion',
+    PendingImport: 'pending-import',
+  },
+  /**
+   * ScheduleKeyDeletion, tags, description, aliases that will name the key, GetParametersForImport,
+   * ImportKeyMaterial.
+   */
+  change: {
+    Enabled: 'allow',
+    Disabled: 'allow',
+    PendingDeletion: 'pending-deletion',
+    PendingImport: 'allow',
+  },
   /** CancelKeyDeletion. */
-  cancel: { Enabled: 'not-pending-deletion', Disabled: 'not-pending-deletion', PendingDeletion: 'allow' },
-  /** Looking at a key, and taking an alias away from it. */
-  look: { Enabled: 'allow', Disabled: 'allow', PendingDeletion: 'allow' },
+  cancel: {
+    Enabled: 'not-pending-deletion',
+    Disabled: 'not-pending-deletion',
+    PendingDeletion: 'allow',
+    PendingImport: 'not-pending-deletion',
+  },
+  /** Looking at a key, its policy, and taking an alias, a grant or imported material away from it. */
+  look: {
+    Enabled: 'allow',
+    Disabled: 'allow',
+    PendingDeletion: 'allow',
+    PendingImport: 'allow',
+  },
 } as const satisfies Record<string, Record<PublicKeyState, Verdict>>;
 
 export type StateRule = keyof typeof table;
@@ -29,6 +81,7 @@ export function publicState(state: KeyState): PublicKeyState {
     case 'Enabled':
     case 'Disabled':
     case 'PendingDeletion':
+    case 'PendingImport':
       return state;
     case 'Destroying':
       return 'PendingDeletion';
@@ -55,12 +108,30 @@ export function refusal(rule: StateRule, state: KeyState, arn: string): KmsError
       return new KmsError('DisabledException', `${arn} is disabled.`);
     case 'pending-deletion':
       return new KmsError('KMSInvalidStateException', `${arn} is pending deletion.`);
+    case 'pending-import':
+      return new KmsError('KMSInvalidStateException', `${arn} is pending import.`);
     case 'not-pending-deletion':
       return new KmsError('KMSInvalidStateException', `${arn} is not pending deletion.`);
+    case 'imported':
+      return wrongOrigin(arn, 'EXTERNAL');
   }
 }
 
-const storedStates: readonly KeyState[] = ['Enabled', 'Disabled', 'PendingDeletion', 'Destroying'];
+/** @param origin what the key's is, and must not be for the operation */
+export function wrongOrigin(arn: string, origin: string): KmsError {
+  return new KmsError(
+    'UnsupportedOperationException',
+    `${arn} origin is ${origin} which is not valid for this operation.`,
+  );
+}
+
+const storedStates: readonly KeyState[] = [
+  'Enabled',
+  'Disabled',
+  'PendingDeletion',
+  'PendingImport',
+  'Destroying',
+];
 
 /** The stored states that a rule allows: what a change under that rule names as its `from`. */
 export function allowedStates(rule: StateRule): readonly KeyState[] {

@@ -25,6 +25,10 @@ export const names = {
     name: 'coffer_trail_flushes_total',
     help: "Flushes of the trail by outcome: `written`, `unsigned` (without the token's MAC: alarm on many), `failed`.",
   },
+  trailCheckpoints: {
+    name: 'coffer_trail_checkpoints_total',
+    help: 'Checkpoints by outcome: `signed` (one a minute at least), and what began to go wrong: `failed`, `unanchored`, `loss`. Alarm on any `loss`.',
+  },
   trailFlushSeconds: { name: 'coffer_trail_flush_seconds', help: 'How long a flush of the trail took.' },
   trailFlushRecords: { name: 'coffer_trail_flush_records', help: 'How many records shared a flush.' },
 } as const;

@@ -30,6 +30,11 @@ export interface Metrics {
   missingObject(): void;
   /** @param outcome `unsigned`: written, without a MAC */
   trailFlush(outcome: 'written' | 'unsigned' | 'failed', records: number, seconds: number): void;
+  /**
+   * @param outcome `failed` and `unanchored` (an anchor takes none) count once each time that it begins, `loss` what
+   *   was signed and is gone
+   */
+  trailCheckpoint(outcome: 'signed' | 'failed' | 'unanchored' | 'loss'): void;
   snapshot(): Promise<MetricsSnapshot>;
 }
 
@@ -89,6 +94,8 @@ export function createMetrics(operations: Iterable<string>): Metrics {
   const trailFlushes = new Counter({ ...names.trailFlushes, labelNames: ['outcome'], registers });
   // From zero on, so that the first one that goes wrong is an increase.
   for (const outcome of ['written', 'unsigned', 'failed']) trailFlushes.inc({ outcome }, 0);
+  const trailCheckpoints = new Counter({ ...names.trailCheckpoints, labelNames: ['outcome'], registers });
+  for (const outcome of ['signed', 'failed', 'unanchored', 'loss']) trailCheckpoints.inc({ outcome }, 0);
   const trailFlushSeconds = new Histogram({ ...names.trailFlushSeconds, buckets: latencyBuckets, registers });
   const trailFlushRecords = new Histogram({ ...names.trailFlushRecords, buckets: groupBuckets, registers });
 
@@ -115,6 +122,7 @@ export function createMetrics(operations: Iterable<string>): Metrics {
       trailFlushRecords.observe(records);
       trailFlushSeconds.observe(seconds);
     },
+    trailCheckpoint: (outcome) => trailCheckpoints.inc({ outcome }),
     snapshot() {
       tokenSeconds.flush();
       for (const [operation, { latency, answers }] of known) {

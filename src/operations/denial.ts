@@ -44,6 +44,11 @@ export function deniedElsewhere(
   );
 }
 
+/** The one answer about roles: who may not assume one doesn't learn whether it is there. */
+export function deniedRole(principal: Principal, action: string, role: string, detail?: string): KmsError {
+  return refusal(principal, action, role, undefined, detail);
+}
+
 /** The one answer about a ciphertext whose key is out of reach. */
 export function ciphertextOutOfReach(detail?: string): KmsError {
   return new KmsError(
@@ -57,12 +62,13 @@ function refusal(
   principal: Principal,
   action: string,
   resource: string,
-  why: string,
+  why: string | undefined,
   detail: string | undefined,
 ): KmsError {
+  const because = why === undefined ? '' : ` ${why}`;
   return new KmsError(
     'AccessDeniedException',
-    `User: ${principal.arn} is not authorized to perform: ${action} on resource: ${resource} ${why}`,
+    `User: ${principal.arn} is not authorized to perform: ${action} on resource: ${resource}${because}`,
     detail === undefined ? undefined : { detail },
   );
 }

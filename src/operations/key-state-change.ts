@@ -30,8 +30,8 @@ function keyStateChange(
   });
 }
 
-export const enableKey = keyStateChange('EnableKey', 'change', 'Enabled', () => undefined);
-export const disableKey = keyStateChange('DisableKey', 'change', 'Disabled', () => undefined);
+export const enableKey = keyStateChange('EnableKey', 'switch', 'Enabled', () => undefined);
+export const disableKey = keyStateChange('DisableKey', 'switch', 'Disabled', () => undefined);
 export const cancelKeyDeletion = keyStateChange('CancelKeyDeletion', 'cancel', 'Disabled', (key) => ({
   KeyId: keyArn(key, key.keyId),
 }));

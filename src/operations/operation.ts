@@ -1,5 +1,6 @@
 import type { z } from 'zod';
 import type { Scope } from '../arn.ts';
+import type { Lookup } from '../audit/lookup.ts';
 import type { Clock } from '../clock.ts';
 import type { KmsError } from '../errors.ts';
 import type { IdentityChange } from '../identity/change.ts';
@@ -22,6 +23,8 @@ export interface Services {
   readonly identities: IdentityRepository;
   readonly hsm: Hsm;
   readonly changes: ChangeWriter<Change>;
+  /** What the trail holds. */
+  readonly events: Pick<Lookup, 'lookupEvents'>;
   readonly clock: Clock;
 }
 
@@ -83,7 +86,12 @@ export type Subject = {
 );
 
 export type Result =
-  | { readonly type: 'answer'; readonly output?: object }
+  | {
+      readonly type: 'answer';
+      readonly output?: object;
+      /** For the trail; camel case, no secrets. What only looks needs none. */
+      readonly responseElements?: object;
+    }
   /** The pipeline makes the change together with its record. */
   | {
       readonly type: 'change';

@@ -4,7 +4,7 @@ import type { Decision } from '../policy/decide.ts';
 import { explain } from '../policy/explain.ts';
 import { decideFor } from './authorize.ts';
 import { resourceArn } from './condition.ts';
-import { ciphertextOutOfReach, denied, deniedElsewhere } from './denial.ts';
+import { ciphertextOutOfReach, denied, deniedElsewhere, deniedRole } from './denial.ts';
 import type { Caller, Services, Subject } from './operation.ts';
 
 /**
@@ -33,6 +33,9 @@ function toRefusal(caller: Caller, subject: Subject, decision: Decision): KmsErr
     return subject.unnamed === true
       ? ciphertextOutOfReach(why)
       : deniedElsewhere(principal, action, resource, why);
+  }
+  if (subject.type === 'resource' && subject.trustPolicy !== undefined) {
+    return deniedRole(principal, action, resource, why);
   }
   return denied(principal, action, resource, decision, why);
 }

@@ -1,5 +1,5 @@
 import { keyArn } from '../arn.ts';
-import { type Caller as AuditCaller, recordApiCall, userIdentity } from '../audit/build.ts';
+import { type Caller as AuditCaller, recordApiCall, recordForOwner, userIdentity } from '../audit/build.ts';
 import type { AuditRecord, Trail } from '../audit/record.ts';
 import { KmsError } from '../errors.ts';
 import type { Principal } from '../identity/principal.ts';
@@ -89,7 +89,7 @@ export function createPipeline(
       readOnly: progress.readOnly,
       parameters: progress.prepared === undefined ? null : trailForm(progress.prepared.input),
       response: response === undefined ? null : trailForm(response),
-      resources: (rest.subjects ?? progress.subjects).flatMap(resource),
+      resources: touched(visible(rest.subjects ?? progress.subjects, call.principal, error)),
       ...(error !== undefined && { error }),
       ...((call.unrecorded !== undefined || decidedBy !== undefined) && {
         additional: { unrecorded: call.unrecorded, decidedBy },
@@ -97,9 +97,18 @@ export function createPipeline(
     });
   }
 
-  async function append(entry: AuditRecord): Promise<void> {
+  /** Also to the accounts whose keys the request was about, which are told of it like the caller's. */
+  async function append(entry: AuditRecord, subjects: readonly Subject[] = []): Promise<void> {
     try {
-      await trail.append(entry);
+      const caller = entry.recipientAccountId;
+      const foreign = subjects.filter((subject) => (ownerOf(subject) ?? caller) !== caller);
+      if (foreign.length === 0) return await trail.append(entry);
+      const owners = new Set(foreign.map(ownerOf));
+      const copies = [...owners].map((owner = '') =>
+        recordForOwner(entry, owner, touched(subjects.filter((subject) => ownerOf(subject) === owner))),
+      );
+      const shared = { ...entry, sharedEventID: entry.eventID };
+      await Promise.all([shared, ...copies].map((record) => trail.append(record)));
     } catch (cause) {
       throw internalError('the trail could not be written', cause);
     }
@@ -136,8 +145,11 @@ export function createPipeline(
       );
     }
     const result = await plan.run();
-    if (result.type === 'answer')
-      return { done: true, output: result.output, entry: record(call, progress, {}) };
+    if (result.type === 'answer') {
+      const shown = result.responseElements;
+      const entry = record(call, progress, { ...(shown && { response: shown }) });
+      return { done: true, output: result.output, entry };
+    }
     const { change, output, responseElements, keys, refused } = result;
     const subjects =
       keys?.map((key): Subject => ({ type: 'key', action: '', key, rule: 'look' })) ?? plan.subjects;
@@ -178,11 +190,11 @@ export function createPipeline(
       } catch (cause) {
         if (cause instanceof HsmError && cause.kind === 'missing-object') services.alarm(cause.message);
         const error = toKmsError(cause);
-        await append(record(call, progress, { error }));
+        await append(record(call, progress, { error }), progress.subjects);
         throw error;
       }
       // A change has its record already, in the transaction that made it.
-      if (outcome.entry !== undefined) await append(outcome.entry);
+      if (outcome.entry !== undefined) await append(outcome.entry, progress.subjects);
       return outcome.output;
     },
 
@@ -193,6 +205,20 @@ export function createPipeline(
   };
 }
 
+function ownerOf(subject: Subject): string | undefined {
+  return subject.type === 'key' ? subject.key.account : undefined;
+}
+
+/** To a caller that is refused another account's key, the trail doesn't tell either whether there is one. */
+function visible(
+  subjects: readonly Subject[],
+  principal: Principal | undefined,
+  error: KmsError | undefined,
+): readonly Subject[] {
+  if (error?.code !== 'AccessDeniedException') return subjects;
+  return subjects.filter((subject) => [undefined, principal?.account].includes(ownerOf(subject)));
+}
+
 /** Which policy refused: for the account that owns all that was asked for, and for nobody else. */
 function reasonFor(
   error: KmsError | undefined,
@@ -200,9 +226,10 @@ function reasonFor(
   subjects: readonly Subject[],
 ): string | undefined {
   if (error?.code !== 'AccessDeniedException' || principal === undefined) return undefined;
-  const own = subjects.every(
-    (subject) => subject.type !== 'key' || subject.key.account === principal.account,
-  );
+  const own = subjects.every((subject) => {
+    if (subject.type === 'account') return true;
+    return (subject.type === 'key' ? subject.key : subject).account === principal.account;
+  });
   return own ? error.detail : undefined;
 }
 
@@ -236,6 +263,12 @@ function checkStates(operation: Operation, plan: Plan): void {
       );
     }
   }
+}
+
+/** Each once: several permissions may be needed on one. */
+function touched(subjects: readonly Subject[]): AuditRecord['resources'] {
+  if (subjects.length < 2) return subjects.flatMap(resource);
+  return [...new Map(subjects.flatMap(resource).map((found) => [found.ARN, found])).values()];
 }
 
 function resource(subject: Subject): AuditRecord['resources'] {

@@ -1,5 +1,6 @@
 import { KmsError } from '../errors.ts';
 import type { ServiceName } from '../service.ts';
+import { lookupEvents } from './cloudtrail/lookup-events.ts';
 import { createAlias } from './create-alias.ts';
 import { createKey } from './create-key.ts';
 import { decrypt } from './decrypt.ts';
@@ -21,6 +22,7 @@ import type { Operation } from './operation.ts';
 import { putKeyPolicy } from './put-key-policy.ts';
 import { reEncrypt } from './re-encrypt.ts';
 import { scheduleKeyDeletion } from './schedule-key-deletion.ts';
+import { stsOperations } from './sts/table.ts';
 import { tagResource } from './tag-resource.ts';
 import { untagResource } from './untag-resource.ts';
 import { updateAlias } from './update-alias.ts';
@@ -51,6 +53,8 @@ const all: readonly Operation[] = [
   untagResource,
   updateAlias,
   updateKeyDescription,
+  ...stsOperations,
+  lookupEvents,
   ...iamOperations,
 ];
 

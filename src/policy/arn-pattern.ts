@@ -21,7 +21,7 @@ export function compileArnParts(text: string, variables: boolean): RequestTest {
   return (arn, lookup) => {
     const tests: TextTest[] = [];
     for (const tokens of pattern) {
-      const fixed = resolve(tokens, lookup);
+      const fixed = resolve(tokens, lookup, arn.length);
       if (fixed === undefined) return false;
       tests.push(compilePattern(fixed));
     }
@@ -39,7 +39,7 @@ export function compileResource(text: string, variables: boolean): RequestTest {
   const fixed = withoutVariables(tokens);
   if (fixed !== undefined) return compilePattern(fixed);
   return (resource, lookup) => {
-    const resolved = resolve(tokens, lookup);
+    const resolved = resolve(tokens, lookup, resource.length);
     return resolved !== undefined && compilePattern(resolved)(resource);
   };
 }

@@ -67,10 +67,9 @@ const root: Reason = { type: 'root' };
  */
 export function decide(request: AccessRequest, policies: Policies): Decision {
   const call: Call = { request, policies, action: request.action.toLowerCase() };
-  return (
-    findDenial(call) ??
-    (request.principal.account === request.resourceAccount ? withinAccount(call) : acrossAccounts(call))
-  );
+  const denial = ownDenial(call);
+  if (denial !== undefined) return denial;
+  return request.principal.account === request.resourceAccount ? withinAccount(call) : acrossAccounts(call);
 }
 
 interface Call {
@@ -80,33 +79,42 @@ interface Call {
   readonly action: string;
 }
 
-function findDenial({ request, policies, action }: Call): Decision | undefined {
-  const { principal, resource, context } = request;
-  const find = (policy: CompiledPolicy | undefined, because: DenyingPolicy): Decision | undefined => {
-    if (policy === undefined) return undefined;
-    for (const statement of policy.denies) {
-      const { principal: named } = statement;
-      if (named !== undefined && !named.denies(principal, policies.boundary !== undefined)) continue;
-      if (applies(statement, action, resource, context)) {
-        return { allowed: false, explicit: true, because, by: [statement.reason] };
-      }
+/** What the policies of the caller's own side deny. */
+function ownDenial(call: Call): Decision | undefined {
+  const { identity, session, boundary } = call.policies;
+  for (const policy of identity) {
+    const denial = denialBy(call, policy, 'identity-based policy');
+    if (denial !== undefined) return denial;
+  }
+  if (session !== undefined) {
+    for (const policy of session) {
+      const denial = denialBy(call, policy, 'session policy');
+      if (denial !== undefined) return denial;
     }
-    return undefined;
-  };
-  for (const policy of policies.identity) {
-    const denial = find(policy, 'identity-based policy');
-    if (denial !== undefined) return denial;
   }
-  for (const policy of policies.session ?? []) {
-    const denial = find(policy, 'session policy');
-    if (denial !== undefined) return denial;
+  return boundary && denialBy(call, boundary, 'permissions boundary');
+}
+
+function denialBy(
+  { request, policies, action }: Call,
+  policy: CompiledPolicy,
+  because: DenyingPolicy,
+): Decision | undefined {
+  for (const statement of policy.denies) {
+    const named = statement.principal;
+    if (named !== undefined && !named.denies(request.principal, policies.boundary !== undefined)) continue;
+    if (applies(statement, action, request.resource, request.context)) {
+      return { allowed: false, explicit: true, because, by: [statement.reason] };
+    }
   }
-  return find(policies.boundary, 'permissions boundary') ?? find(policies.resource, 'resource-based policy');
+  return undefined;
 }
 
 function withinAccount(call: Call): Decision {
   const { policies, request } = call;
   if (policies.resource === undefined) return byIdentity(call, []);
+  const explicit = denialBy(call, policies.resource, 'resource-based policy');
+  if (explicit !== undefined) return explicit;
   const access = resourceAllow(call, policies.resource);
   let denial: Decision;
   switch (access?.match) {
@@ -129,14 +137,18 @@ function withinAccount(call: Call): Decision {
   return request.principal.type === 'AssumedRole' ? limited(call, [grant]) : { allowed: true, by: [grant] };
 }
 
-/** The caller's own side comes first, so that its answer is the same whether or not the resource exists. */
+/** The caller's own side comes first, so that what it denies is told alike whether or not the resource exists. */
 function acrossAccounts(call: Call): Decision {
-  const { policies } = call;
+  const { resource, grant } = call.policies;
   const own = byIdentity(call, []);
   if (!own.allowed) return own;
-  const access = policies.resource && resourceAllow(call, policies.resource);
-  if (access !== undefined) return { allowed: true, by: [access.reason, ...own.by] };
-  const grantId = policies.grant?.();
+  if (resource !== undefined) {
+    const explicit = denialBy(call, resource, 'resource-based policy');
+    if (explicit !== undefined) return explicit;
+    const access = resourceAllow(call, resource);
+    if (access !== undefined) return { allowed: true, by: [access.reason, ...own.by] };
+  }
+  const grantId = grant?.();
   if (grantId === undefined) return nothingAllows('resource-based policy');
   return { allowed: true, by: [{ type: 'grant', grantId }, ...own.by] };
 }
@@ -187,7 +199,7 @@ function resourceAllow({ request, action }: Call, policy: CompiledPolicy): Resou
   let role: CompiledStatement | undefined;
   let account: CompiledStatement | undefined;
   for (const statement of policy.allows) {
-    const match = statement.principal?.match(request.principal) ?? 'none';
+    const match = statement.principal?.allows(request.principal) ?? 'none';
     if (match === 'none' || !applies(statement, action, request.resource, request.context)) continue;
     if (match === 'direct') return { match, reason: statement.reason };
     if (match === 'role') role ??= statement;

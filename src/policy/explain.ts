@@ -1,4 +1,4 @@
-import type { Decision, Reason } from './decide.ts';
+import type { AccessRequest, Decision, Reason } from './decide.ts';
 
 /** One line for operators: which statement of which policy decided. */
 export function explain(decision: Decision): string {
@@ -23,10 +23,15 @@ function describe(reason: Reason): string {
 
 /**
  * The end of AWS's message to who is denied (IAM user guide, "Troubleshoot access denied error messages"), for
- * example `because no identity-based policy allows the kms:Encrypt action`.
+ * example `because no identity-based policy allows the kms:Encrypt action`. A principal of another account reads the
+ * same whether the resource doesn't exist, its policy denies or its policy doesn't allow.
  */
-export function denial(decision: Extract<Decision, { allowed: false }>, action: string): string {
-  if (!decision.explicit) return `because no ${decision.because} allows the ${action} action`;
+export function denial(
+  decision: Extract<Decision, { allowed: false }>,
+  { action, principal, resourceAccount }: AccessRequest,
+): string {
+  const foreign = decision.because === 'resource-based policy' && principal.account !== resourceAccount;
+  if (!decision.explicit || foreign) return `because no ${decision.because} allows the ${action} action`;
   const article = decision.because === 'identity-based policy' ? 'an' : 'a';
   return `with an explicit deny in ${article} ${decision.because}`;
 }

@@ -25,10 +25,9 @@ function text(wildcards: boolean, fold: (value: string) => string): Operator['co
       return (candidate) => test(fold(candidate));
     }
     return (candidate, lookup) => {
-      const fixed = resolve(tokens, lookup)?.map((token) =>
-        token.type === 'literal' ? { ...token, text: fold(token.text) } : token,
-      );
-      return fixed !== undefined && compilePattern(fixed)(fold(candidate));
+      const folded = fold(candidate);
+      const fixed = resolve(tokens, lookup, folded.length, fold);
+      return fixed !== undefined && compilePattern(fixed)(folded);
     };
   };
 }

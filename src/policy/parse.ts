@@ -9,12 +9,16 @@ export { renderPolicy } from './render.ts';
 
 const elements: ReadonlySet<string> = new Set(['Version', 'Id', 'Statement']);
 
+/** UTF-16 units: the longest document that any AWS operation takes. Most kinds of policy have lower limits. */
+const longest = 131_072;
+
 /**
  * Reads a policy document (IAM user guide, "Grammar of the IAM JSON policy language"). What could only never match
  * is refused as well: an operator that doesn't exist, a number that is none, half a principal.
  * @throws PolicyError
  */
 export function parsePolicy(text: string, kind: PolicyKind): PolicyDocument {
+  if (text.length > longest) throw syntaxError(`the document is longer than ${longest} characters`, '');
   const root = readJson(text);
   if (root.type !== 'object') throw syntaxError('a policy is an object', '');
   for (const name of root.members.keys()) {

@@ -51,14 +51,9 @@ export class PrincipalMatcher {
     this.#named = new Set(names.filter((name) => name !== '*' && accountOf(name) === undefined));
   }
 
-  /** How a Principal element names `principal`. */
-  match(principal: PrincipalFacts): PrincipalMatch {
-    if (this.#everybody || this.#named.has(principal.arn) || this.#named.has(principal.principalId)) {
-      return 'direct';
-    }
-    const { role } = principal;
-    if (role !== undefined && (this.#named.has(role.arn) || this.#named.has(role.roleId))) return 'role';
-    return this.#accounts.has(principal.account) ? 'account' : 'none';
+  /** How an Allow names `principal`. NotPrincipal allows nobody: it is for statements that deny. */
+  allows(principal: PrincipalFacts): PrincipalMatch {
+    return this.#negated ? 'none' : this.#match(principal);
   }
 
   /**
@@ -67,12 +62,21 @@ export class PrincipalMatcher {
    * policy elements: NotPrincipal").
    */
   denies(principal: PrincipalFacts, hasBoundary: boolean): boolean {
-    const match = this.match(principal);
+    const match = this.#match(principal);
     if (!this.#negated) return match !== 'none';
     if (hasBoundary) return true;
     if (this.#everybody) return false;
     if (!this.#accounts.has(principal.account)) return true;
     return principal.type !== 'Root' && match === 'account';
+  }
+
+  #match(principal: PrincipalFacts): PrincipalMatch {
+    if (this.#everybody || this.#named.has(principal.arn) || this.#named.has(principal.principalId)) {
+      return 'direct';
+    }
+    const { role } = principal;
+    if (role !== undefined && (this.#named.has(role.arn) || this.#named.has(role.roleId))) return 'role';
+    return this.#accounts.has(principal.account) ? 'account' : 'none';
   }
 }
 

@@ -6,11 +6,11 @@ export function parseNumber(text: string): number | undefined {
 }
 
 const w3c =
-  /^([0-9]{4})(?:-([0-9]{2})(?:-([0-9]{2})(?:T([0-9]{2}):([0-9]{2})(?::([0-9]{2})(?:\.([0-9]{1,9}))?)?(Z|[+-][0-9]{2}:[0-9]{2}))?)?)?$/;
+  /^([0-9]{4})(?:-([0-9]{2})(?:-([0-9]{2})(?:T([0-9]{2}):([0-9]{2})(?::([0-9]{2})(?:\.([0-9]{1,9}))?)?(Z|[+-][0-9]{2}:[0-9]{2})?)?)?)?$/;
 
 /**
  * A date of the W3C's profile of ISO 8601, or seconds since the Unix epoch (IAM user guide, "Date condition
- * operators"). Four digits are seconds, not a year.
+ * operators"). Four digits are seconds, not a year; a time without a zone is UTC.
  * @returns milliseconds since the epoch
  */
 export function parseDate(text: string): number | undefined {

@@ -1,6 +1,6 @@
-import { applies, type CompiledPolicy, type CompiledStatement, type StatementReason } from './compile.ts';
+import { applies, type CompiledPolicy, type StatementReason } from './compile.ts';
 import { type AccessRequest, decide, type Policies } from './decide.ts';
-import type { PrincipalFacts } from './principal.ts';
+import type { PrincipalMatcher } from './principal.ts';
 
 export { contextKeys } from './compile.ts';
 
@@ -20,13 +20,15 @@ export interface Simulation {
 
 /** Decides as `decide` does, and says more. */
 export function simulate(request: AccessRequest, policies: Policies): Simulation {
-  const outcome = decide(request, policies);
-  const decision = outcome.allowed ? 'allowed' : outcome.explicit ? 'explicitDeny' : 'implicitDeny';
+  const every = all(policies);
+  const denies = matching(request, policies, every, 'denies');
+  const allowed = decide(request, policies).allowed;
   return {
-    decision,
-    matched: matchedStatements(decision, request, policies),
-    missing: missingKeys(request, all(policies)),
-    allowedByBoundary: policies.boundary && isAllowedBy(policies.boundary, request),
+    // across accounts `decide` doesn't look at the resource's policy where the caller's own side allows nothing
+    decision: denies.length > 0 ? 'explicitDeny' : allowed ? 'allowed' : 'implicitDeny',
+    matched: denies.length > 0 ? denies : allowed ? matching(request, policies, every, 'allows') : [],
+    missing: missingKeys(request, every),
+    allowedByBoundary: policies.boundary && isAllowedBy(policies.boundary, request, policies),
   };
 }
 
@@ -34,43 +36,31 @@ function all({ identity, boundary, session, resource }: Policies): CompiledPolic
   return [...identity, ...(session ?? []), boundary, resource].filter((policy) => policy !== undefined);
 }
 
-function isAllowedBy(policy: CompiledPolicy, request: AccessRequest): boolean {
-  return matching(request, policy, 'denies').length === 0 && matching(request, policy, 'allows').length > 0;
-}
-
-function matchedStatements(
-  decision: Simulation['decision'],
-  request: AccessRequest,
-  policies: Policies,
-): StatementReason[] {
-  if (decision === 'implicitDeny') return [];
-  const effect = decision === 'allowed' ? 'allows' : 'denies';
-  return all(policies).flatMap((policy) =>
-    matching(request, policy, effect, policies.boundary !== undefined).map(({ reason }) => reason),
+function isAllowedBy(policy: CompiledPolicy, request: AccessRequest, policies: Policies): boolean {
+  return (
+    matching(request, policies, [policy], 'denies').length === 0 &&
+    matching(request, policies, [policy], 'allows').length > 0
   );
 }
 
 function matching(
   { principal, action, resource, context }: AccessRequest,
-  policy: CompiledPolicy,
+  policies: Policies,
+  among: readonly CompiledPolicy[],
   effect: 'allows' | 'denies',
-  hasBoundary = false,
-): CompiledStatement[] {
-  return policy[effect].filter(
-    (statement) =>
-      names(statement, principal, effect, hasBoundary) &&
-      applies(statement, action.toLowerCase(), resource, context),
-  );
-}
-
-function names(
-  { principal: named }: CompiledStatement,
-  principal: PrincipalFacts,
-  effect: 'allows' | 'denies',
-  hasBoundary: boolean,
-): boolean {
-  if (named === undefined) return true;
-  return effect === 'denies' ? named.denies(principal, hasBoundary) : named.match(principal) !== 'none';
+): StatementReason[] {
+  const names = (named: PrincipalMatcher) =>
+    effect === 'denies'
+      ? named.denies(principal, policies.boundary !== undefined)
+      : named.allows(principal) !== 'none';
+  return among
+    .flatMap((policy) => policy[effect])
+    .filter(
+      (statement) =>
+        (statement.principal === undefined || names(statement.principal)) &&
+        applies(statement, action.toLowerCase(), resource, context),
+    )
+    .map(({ reason }) => reason);
 }
 
 function missingKeys({ context }: AccessRequest, policies: readonly CompiledPolicy[]): string[] {

@@ -5,9 +5,16 @@ export type Token =
   | { readonly type: 'many' }
   /** `?` */
   | { readonly type: 'one' }
-  | { readonly type: 'variable'; readonly name: string; readonly fallback: string | undefined };
+  | Variable;
 
-export type FixedToken = Exclude<Token, { type: 'variable' }>;
+interface Variable {
+  readonly type: 'variable';
+  readonly name: string;
+  /** The value where the request has none. */
+  readonly fallback: string | undefined;
+}
+
+export type FixedToken = Exclude<Token, Variable>;
 
 /** Condition keys by lower-cased name; `undefined` where the request has none. */
 export type Lookup = (name: string) => string | readonly string[] | undefined;
@@ -24,6 +31,7 @@ const withFallback = /^([^,]*), *'([^']*)'$/;
 /** Takes a policy's text apart. `${*}`, `${?}` and `${$}` stand for the characters themselves. */
 export function tokenize(text: string, syntax: Syntax): Token[] {
   const tokens: Token[] = [];
+  const lastClosing = syntax.variables ? text.lastIndexOf('}') : -1;
   let literal = '';
   const flush = () => {
     if (literal !== '') tokens.push({ type: 'literal', text: literal });
@@ -37,12 +45,8 @@ export function tokenize(text: string, syntax: Syntax): Token[] {
     } else if (syntax.wildcards && character === '?') {
       flush();
       tokens.push({ type: 'one' });
-    } else if (syntax.variables && character === '$' && text.charAt(at + 1) === '{') {
+    } else if (at < lastClosing && character === '$' && text.charAt(at + 1) === '{') {
       const end = text.indexOf('}', at);
-      if (end === -1) {
-        literal += text.slice(at);
-        break;
-      }
       const inside = text.slice(at + 2, end);
       at = end;
       if (inside === '*' || inside === '?' || inside === '$') {
@@ -72,23 +76,36 @@ export function withoutVariables(tokens: readonly Token[]): readonly FixedToken[
 
 /**
  * Puts the request's values in the place of variables, where a `*` is no wildcard.
- * @returns `undefined` where a variable has no value, or several: then the text equals nothing (IAM user guide,
- *   "Policy variables with no value")
+ * @param longest the length of what will be compared: there is no use in building a longer text
+ * @param fold applied to values, for comparisons that ignore case
+ * @returns `undefined` where nothing equals the text: a variable has no value, or several (IAM user guide, "Policy
+ *   variables with no value"), or it is too long
  */
-export function resolve(tokens: readonly Token[], lookup: Lookup): readonly FixedToken[] | undefined {
+export function resolve(
+  tokens: readonly Token[],
+  lookup: Lookup,
+  longest: number,
+  fold: (value: string) => string = (value) => value,
+): readonly FixedToken[] | undefined {
   const fixed: FixedToken[] = [];
+  let length = 0;
   for (const token of tokens) {
-    if (token.type !== 'variable') {
-      fixed.push(token);
-      continue;
-    }
-    const value = lookup(token.name.toLowerCase());
-    if (typeof value === 'string') fixed.push({ type: 'literal', text: value });
-    else if (value === undefined && token.fallback !== undefined) {
-      fixed.push({ type: 'literal', text: token.fallback });
-    } else return undefined;
+    const next = token.type === 'variable' ? valueIn(token, lookup, fold) : token;
+    if (next === undefined) return undefined;
+    if (next.type === 'literal') length += next.text.length;
+    if (length > longest) return undefined;
+    fixed.push(next);
   }
   return fixed;
+}
+
+function valueIn(
+  { name, fallback }: Variable,
+  lookup: Lookup,
+  fold: (value: string) => string,
+): FixedToken | undefined {
+  const value = lookup(name.toLowerCase()) ?? fallback;
+  return typeof value === 'string' ? { type: 'literal', text: fold(value) } : undefined;
 }
 
 export function variableNames(tokens: readonly Token[]): string[] {

@@ -3,6 +3,7 @@ import type { Scope } from '../arn.ts';
 import type { Alias, Key, KeyState } from '../keys/key.ts';
 import { type Page, page } from '../page.ts';
 import type { Tag } from '../tag.ts';
+import { listAccounts } from './accounts.ts';
 import { directory } from './directory.ts';
 import { identityReader } from './identities.ts';
 import { selectKeys, toAlias, toKeys, withNames } from './rows.ts';
@@ -16,6 +17,8 @@ export function storeReader(db: Kysely<Schema>): StoreReader {
   return {
     ...identityReader(db),
     ...directory(db),
+
+    listAccounts: () => listAccounts(db),
 
     async findKeyAnywhere(region: string, keyId: string): Promise<Key | undefined> {
       const rows = await selectKeys(db)

@@ -41,6 +41,7 @@ export interface StoredMaterial extends Scope {
 export interface StoreReader extends KeyRepository, IdentityRepository {
   /** The number of the last change. */
   changeSequence(): Promise<number>;
+  listAccounts(): Promise<readonly Account[]>;
   close(): Promise<void>;
 }
 

@@ -3,11 +3,12 @@ import type { AuditRecord } from '../audit/record.ts';
 import type { Clock } from '../clock.ts';
 import type { AccessKey } from '../identity/credential.ts';
 import type { Principal } from '../identity/principal.ts';
+import { listAccounts } from './accounts.ts';
 import { insertAccount } from './changes/account.ts';
 import { make } from './changes/make.ts';
 import { selectAccessKeys, toAccessKey, toPrincipal } from './rows.ts';
 import type { Schema } from './schema.ts';
-import type { Account, Applied, Change, PendingRecord, StoreWriter } from './store.ts';
+import type { Applied, Change, PendingRecord, StoreWriter } from './store.ts';
 import { allMaterials, dueForDeletion, unfinishedCreations } from './work.ts';
 
 async function nextSequence(trx: Transaction<Schema>): Promise<number> {
@@ -90,13 +91,7 @@ export async function storeWriter(
     unfinishedCreations: () => unfinishedCreations(db),
     allMaterials: () => allMaterials(db),
 
-    listAccounts(): Promise<readonly Account[]> {
-      return db
-        .selectFrom('accounts')
-        .select(['account', 'name', 'created_at as createdAt'])
-        .orderBy('account')
-        .execute();
-    },
+    listAccounts: () => listAccounts(db),
 
     async findPrincipal(account: string, userName: string | undefined): Promise<Principal | undefined> {
       const row = await db

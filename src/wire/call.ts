@@ -112,7 +112,8 @@ export function callHandler(
         input,
         principal: verified.principal,
         accessKeyId: verified.accessKeyId,
-        region: verified.region,
+        // Whichever a signature for a service of no region was made for.
+        region: options.region,
       });
       if (isQuery) answer(response, requestId, xml, queryAnswer(service, operation, output, requestId));
       else answer(response, requestId, amzJson, output === undefined ? '' : JSON.stringify(output));
@@ -129,7 +130,7 @@ export function callHandler(
               operation,
               principal: verified?.principal,
               accessKeyId: claimed,
-              region: verified?.region ?? options.region,
+              region: options.region,
             },
             error,
           );

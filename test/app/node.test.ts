@@ -1,5 +1,5 @@
 import { execFile } from 'node:child_process';
-import { cpSync, readdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
+import { cpSync, globSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { Agent } from 'node:http';
 import { join, resolve } from 'node:path';
 import { setTimeout as pause } from 'node:timers/promises';
@@ -51,11 +51,8 @@ describe('a node', function () {
 
   /** Every record of the trail. */
   function trail(): { eventName: string; requestParameters: { keyId?: string } | null }[] {
-    return readdirSync(service.trailFolder)
-      .flatMap((slot) =>
-        readdirSync(join(service.trailFolder, slot)).map((name) => join(service.trailFolder, slot, name)),
-      )
-      .filter((file) => file.endsWith('.jsonl'))
+    return globSync('*/*.jsonl', { cwd: service.trailFolder })
+      .map((name) => join(service.trailFolder, name))
       .flatMap((file) => readFileSync(file, 'utf8').trimEnd().split('\n'))
       .map((line) => JSON.parse(line))
       .filter(({ eventName }) => eventName !== undefined);

@@ -34,6 +34,7 @@ describe('the stream of a process', () => {
       metrics,
       clock: { now: systemClock.now, monotonic: () => now },
       log,
+      onRotated: () => undefined,
     });
     try {
       there = false;

@@ -1,27 +1,10 @@
-import { execFile } from 'node:child_process';
-import { existsSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
+import { mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { dirname, join } from 'node:path';
-import { promisify } from 'node:util';
 import { expect } from 'chai';
-import { cleanEnvironment, type Service } from '../service.ts';
+import type { Service } from '../service.ts';
+import { cli, findCli } from './cli.ts';
 import { service } from './shared.ts';
-
-const run = promisify(execFile);
-
-/** The AWS CLI, version 2: Debian's where it is there, since another `aws` may stand before it. */
-async function findCli(): Promise<string | undefined> {
-  for (const command of ['/usr/bin/aws', 'aws']) {
-    if (command.startsWith('/') && !existsSync(command)) continue;
-    try {
-      const { stdout } = await run(command, ['--version'], { env: cleanEnvironment() });
-      if (stdout.startsWith('aws-cli/2')) return command;
-    } catch {
-      // not this one
-    }
-  }
-  return undefined;
-}
 
 /** A user's session: each step uses what the steps before have made, as its calls are slow. */
 describe('the AWS CLI', function () {
@@ -45,32 +28,8 @@ describe('the AWS CLI', function () {
     if (folder !== '') rmSync(folder, { recursive: true, force: true });
   });
 
-  const kms = async (...args: string[]) => {
-    const env = cleanEnvironment({
-      AWS_SHARED_CREDENTIALS_FILE: at.credentialsFile,
-      AWS_CONFIG_FILE: join(dirname(at.credentialsFile), 'config'),
-      AWS_PROFILE: 'coffer',
-      AWS_REGION: at.region,
-      AWS_PAGER: '',
-      AWS_EC2_METADATA_DISABLED: 'true',
-    });
-    const { stdout } = await run(command, ['--endpoint-url', at.url, '--output', 'json', 'kms', ...args], {
-      env,
-      cwd: folder,
-    });
-    return stdout === '' ? undefined : JSON.parse(stdout);
-  };
-
-  /** What a user reads of a mistake. */
-  const mistake = async (...args: string[]) => {
-    try {
-      await kms(...args);
-    } catch (error) {
-      if (error instanceof Error && 'stderr' in error) return String(error.stderr).trim();
-      throw error;
-    }
-    return expect.fail(`was answered: ${args.join(' ')}`);
-  };
+  const kms = (...args: string[]) => cli(command, at, { folder }).run('kms', ...args);
+  const mistake = (...args: string[]) => cli(command, at, { folder }).mistake('kms', ...args);
 
   const file = (name: string) => `fileb://${join(folder, name)}`;
   let KeyId = '';
@@ -210,16 +169,12 @@ describe('the AWS CLI', function () {
     const credentials = join(folder, 'wrong');
     const right = readFileSync(at.credentialsFile, 'utf8');
     writeFileSync(credentials, right.replace(/(aws_secret_access_key\s*=\s*)\S+/, `$1${'x'.repeat(40)}`));
-    const env = cleanEnvironment({
+    const environment = {
       AWS_SHARED_CREDENTIALS_FILE: credentials,
       AWS_CONFIG_FILE: join(dirname(at.credentialsFile), 'config'),
       AWS_PROFILE: 'coffer',
-      AWS_REGION: at.region,
-    });
-    const failed = await run(command, ['--endpoint-url', at.url, 'kms', 'list-keys'], { env }).catch(
-      (error: { stderr?: string }) => error,
-    );
-    expect(failed.stderr?.trim()).to.match(
+    };
+    expect(await cli(command, at, { environment }).mistake('kms', 'list-keys')).to.match(
       /^An error occurred \(InvalidSignatureException\) when calling the ListKeys operation: The request signature we calculated does not match the signature you provided\./,
     );
   });

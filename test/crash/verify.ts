@@ -1,13 +1,14 @@
 /** Holds what the clients were told against the service, the trail, the store and the token. */
 import { execFile } from 'node:child_process';
-import { readdirSync } from 'node:fs';
 import { join, resolve } from 'node:path';
 import { DatabaseSync } from 'node:sqlite';
 import { setTimeout as pause } from 'node:timers/promises';
 import { promisify } from 'node:util';
 import type { KMS } from '@aws-sdk/client-kms';
 import { expect } from 'chai';
+import { verifyTrail as proveTrail } from '../../src/audit/proof/trail.ts';
 import { readStream } from '../../src/audit/read.ts';
+import { listSlots } from '../../src/audit/segment.ts';
 import { verifyChain } from '../../src/audit/verify.ts';
 import { cleanEnvironment, type Service } from '../service.ts';
 import type { Facts } from './facts.ts';
@@ -73,7 +74,7 @@ interface TrailRecord {
 /** Every record of every stream, whose chains are whole; streams in the order of their names. */
 export async function readTrail(folder: string): Promise<TrailRecord[]> {
   const records: TrailRecord[] = [];
-  for (const slot of readdirSync(folder).sort()) {
+  for (const slot of await listSlots(folder)) {
     const verdict = await verifyChain(readStream(folder, slot));
     expect(verdict.type, `the chain of ${slot}: ${JSON.stringify(verdict)}`).to.equal('whole');
     for await (const { bytes, parsed } of readStream(folder, slot)) {
@@ -82,6 +83,8 @@ export async function readTrail(folder: string): Promise<TrailRecord[]> {
       }
     }
   }
+  const { findings } = await proveTrail({ folder });
+  expect(findings, 'what checkpoints have signed').to.deep.equal([]);
   return records;
 }
 

@@ -115,6 +115,7 @@ describe('a client of the token tier', () => {
     const connection = new Connection({
       socketFolder: hosts.folder,
       index: 0,
+      queueLimit: 4_096,
       nextId: () => ++ids,
       onAttached: () => attached(),
       onProblem: () => {},

@@ -1,9 +1,21 @@
 import { expect } from 'chai';
 import fc from 'fast-check';
 import { groupMacInput } from '../../src/audit/line.ts';
+import {
+  keySpecCodes,
+  keyUsageCodes,
+  macCodes,
+  oaepCodes,
+  signingCodes,
+  wrappingCodes,
+  wrappingKeySpecCodes,
+} from '../../src/hsm/code.ts';
 import { countFrames, FrameReader, FrameWriter } from '../../src/hsm/frame.ts';
 import { operationCodes, readRequest, trailMacDomain } from '../../src/hsm/request.ts';
 import { trailCheckpointDomain } from '../../src/keys/hsm.ts';
+import { encryptionAlgorithms, macAlgorithms, signingAlgorithms } from '../../src/keys/spec/algorithm.ts';
+import { keySpecs, keyUsages } from '../../src/keys/spec/key-spec.ts';
+import { wrappingAlgorithms, wrappingKeySpecs } from '../../src/keys/spec/wrapping.ts';
 
 interface Frame {
   readonly code: number;
@@ -192,6 +204,72 @@ describe('requests', () => {
       changed[at] = (changed[at] ?? 0) ^ 1;
       expect(parse(operationCodes.trailSign, changed), `byte ${at}`).to.equal(undefined);
     }
+  });
+
+  it('on keys hold exactly a material, names that there are, and data of their length', () => {
+    const material = Buffer.alloc(32, 1);
+    const named = (code: number, ...rest: (number | Buffer)[]) =>
+      parse(
+        code,
+        Buffer.concat([material, ...rest.map((part) => (Buffer.isBuffer(part) ? part : Buffer.of(part)))]),
+      );
+    const of = <T>(list: readonly T[], name: T) => list.indexOf(name);
+    const { makeKey, sign, mac, rsaDecrypt, deriveSharedSecret, generateDataKeyPair } = operationCodes;
+    const p256 = of(keySpecCodes, 'ECC_NIST_P256');
+    const signing = of(keyUsageCodes, 'SIGN_VERIFY');
+    expect(named(makeKey, p256, signing)).to.include({ keySpec: 'ECC_NIST_P256', keyUsage: 'SIGN_VERIFY' });
+    expect(named(makeKey, p256, of(keyUsageCodes, 'GENERATE_VERIFY_MAC')), 'no usage of it').to.equal(
+      undefined,
+    );
+    expect(named(makeKey, of(keySpecCodes, 'SYMMETRIC_DEFAULT'), 0), 'has a request of its own').to.equal(
+      undefined,
+    );
+    expect(named(makeKey, keySpecCodes.length, signing)).to.equal(undefined);
+    expect(named(makeKey, p256, keyUsageCodes.length)).to.equal(undefined);
+    expect(named(makeKey, p256, signing, 0)).to.equal(undefined);
+    const ecdsa = of(signingCodes, 'ECDSA_SHA_384');
+    for (const size of [0, 32, 47, 49, 64])
+      expect(named(sign, ecdsa, Buffer.alloc(size))).to.equal(undefined);
+    expect(named(sign, ecdsa, Buffer.alloc(48))).to.include({ algorithm: 'ECDSA_SHA_384' });
+    const ed25519 = of(signingCodes, 'ED25519_SHA_512');
+    for (const [size, fits] of [
+      [0, false],
+      [1, true],
+      [4096, true],
+      [4097, false],
+    ] as const) {
+      expect(named(sign, ed25519, Buffer.alloc(size)) !== undefined).to.equal(fits);
+      expect(named(mac, 0, Buffer.alloc(size)) !== undefined).to.equal(fits);
+    }
+    expect(named(sign, signingCodes.length, Buffer.alloc(32))).to.equal(undefined);
+    expect(named(mac, macCodes.length, Buffer.alloc(32))).to.equal(undefined);
+    for (const size of [0, 255, 257, 511, 1024]) {
+      expect(named(rsaDecrypt, 0, Buffer.alloc(size))).to.equal(undefined);
+    }
+    for (const size of [256, 384, 512]) {
+      expect(named(rsaDecrypt, 1, Buffer.alloc(size))).to.include({ algorithm: 'RSAES_OAEP_SHA_256' });
+    }
+    const point = (size: number, first = 4) => Buffer.alloc(size, first);
+    for (const size of [65, 97, 133]) expect(named(deriveSharedSecret, point(size))).to.not.equal(undefined);
+    for (const wrong of [point(64), point(66), point(33, 2), point(65, 2), Buffer.alloc(0)]) {
+      expect(named(deriveSharedSecret, wrong)).to.equal(undefined);
+    }
+    expect(named(generateDataKeyPair, p256)).to.include({ pairSpec: 'ECC_NIST_P256' });
+    expect(named(generateDataKeyPair, of(keySpecCodes, 'HMAC_256'))).to.equal(undefined);
+    expect(named(generateDataKeyPair, of(keySpecCodes, 'ML_DSA_44'))).to.equal(undefined);
+  });
+
+  it('name every spec and algorithm that there is, each once', () => {
+    const rows: [readonly string[], object][] = [
+      [keySpecCodes, keySpecs],
+      [signingCodes, signingAlgorithms],
+      [macCodes, macAlgorithms],
+      [wrappingCodes, wrappingAlgorithms],
+      [wrappingKeySpecCodes, wrappingKeySpecs],
+    ];
+    for (const [codes, table] of rows) expect(codes).to.have.members(Object.keys(table));
+    expect(['SYMMETRIC_DEFAULT', ...oaepCodes]).to.have.members(Object.keys(encryptionAlgorithms));
+    expect(keyUsageCodes).to.have.members(keyUsages);
   });
 
   it('have room for no IV to encrypt under', () => {

@@ -3,9 +3,11 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { expect } from 'chai';
 import { Failure } from '../../src/hsm/host/failure.ts';
+import { cipherKind } from '../../src/hsm/host/mechanism.ts';
 import { TokenModule } from '../../src/hsm/host/module.ts';
-import { findKeys, generate } from '../../src/hsm/host/object.ts';
+import { findKeys } from '../../src/hsm/host/object.ts';
 import { type Quirk, quirkOf } from '../../src/hsm/host/quirk.ts';
+import { generateSecret, type Placing } from '../../src/hsm/host/secret.ts';
 import { initialiseNss } from '../contract/hsm/nss.ts';
 
 const turn = { take() {}, release() {} };
@@ -28,25 +30,26 @@ describe('a key that a token makes otherwise than asked', () => {
 
   const label = 'coffer key 00000000-0000-0000-0000-000000000000 material 00000000000000000000000000000000';
   const id = Buffer.alloc(16, 9);
+  const placing: Placing = { label, id, token: true };
   const known = quirkOf('Mozilla Foundation');
 
   it('is destroyed and refused where an attribute reads back wrong', () => {
     const session = module.login(module.initialise(), pin);
     const quirk: Quirk = { ...known, misreports: [] };
-    expect(() => generate(session, 'cipher', label, id, quirk)).to.throw(Failure, /CKA_LOCAL/);
+    expect(() => generateSecret(session, cipherKind, placing, quirk)).to.throw(Failure, /CKA_LOCAL/);
     expect(findKeys(session, { id })).to.have.length(0);
   });
 
   it('is not made at all where the template is refused', () => {
     const session = module.login(module.initialise(), pin);
     const quirk: Quirk = { ...known, refuses: [] };
-    expect(() => generate(session, 'cipher', label, id, quirk)).to.throw();
+    expect(() => generateSecret(session, cipherKind, placing, quirk)).to.throw();
     expect(findKeys(session, { id })).to.have.length(0);
   });
 
   it('is what NSS makes, once its quirks are known', () => {
     const session = module.login(module.initialise(), pin);
-    generate(session, 'cipher', label, id, known).destroy();
+    generateSecret(session, cipherKind, placing, known).destroy();
     expect(findKeys(session, { id })).to.have.length(0);
   });
 });

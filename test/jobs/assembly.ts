@@ -4,6 +4,7 @@ import { join } from 'node:path';
 import pino from 'pino';
 import { Outbox } from '../../src/app/outbox.ts';
 import { claimToken } from '../../src/app/ownership.ts';
+import { Lookup } from '../../src/audit/lookup.ts';
 import { containsEvents, readStream } from '../../src/audit/read.ts';
 import type { AuditRecord } from '../../src/audit/record.ts';
 import { openTrail } from '../../src/audit/writer.ts';
@@ -56,6 +57,7 @@ export async function assemble() {
   const pipeline = createPipeline({
     keys: reader,
     identities: reader,
+    events: new Lookup(trailFolder),
     hsm,
     changes,
     clock,

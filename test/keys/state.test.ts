@@ -4,46 +4,49 @@ import { allowedStates, publicState, refusal, type StateRule } from '../../src/k
 
 const arn = 'arn:aws:kms:us-east-1:111122223333:key/1234abcd-12ab-34cd-56ef-1234567890ab';
 
+const states = ['Enabled', 'Disabled', 'PendingDeletion', 'PendingImport', 'Destroying'] as const;
+
+const disabled = ['DisabledException', `${arn} is disabled.`] as const;
+const deletion = ['KMSInvalidStateException', `${arn} is pending deletion.`] as const;
+const pendingImport = ['KMSInvalidStateException', `${arn} is pending import.`] as const;
+const notDeletion = ['KMSInvalidStateException', `${arn} is not pending deletion.`] as const;
+const imported = [
+  'UnsupportedOperationException',
+  `${arn} origin is EXTERNAL which is not valid for this operation.`,
+] as const;
+
+/** A rule's answers in the states of the columns above; a key being destroyed can't be kept either. */
+const matrix: Record<StateRule, readonly (readonly [string, string] | undefined)[]> = {
+  use: [undefined, disabled, deletion, pendingImport, deletion],
+  'rotation-schedule': [undefined, disabled, deletion, imported, deletion],
+  'rotation-status': [undefined, undefined, undefined, imported, undefined],
+  switch: [undefined, undefined, deletion, pendingImport, deletion],
+  change: [undefined, undefined, deletion, undefined, deletion],
+  cancel: [notDeletion, notDeletion, undefined, notDeletion, deletion],
+  look: [undefined, undefined, undefined, undefined, undefined],
+};
+
 describe('key states (AWS KMS developer guide, "Key states of AWS KMS keys")', () => {
-  const table: [StateRule, 'Enabled' | 'Disabled' | 'PendingDeletion' | 'Destroying', string | undefined][] =
-    [
-      ['use', 'Enabled', undefined],
-      ['use', 'Disabled', 'DisabledException'],
-      ['use', 'PendingDeletion', 'KMSInvalidStateException'],
-      ['use', 'Destroying', 'KMSInvalidStateException'],
-      ['change', 'Enabled', undefined],
-      ['change', 'Disabled', undefined],
-      ['change', 'PendingDeletion', 'KMSInvalidStateException'],
-      ['change', 'Destroying', 'KMSInvalidStateException'],
-      ['cancel', 'Enabled', 'KMSInvalidStateException'],
-      ['cancel', 'Disabled', 'KMSInvalidStateException'],
-      ['cancel', 'PendingDeletion', undefined],
-      ['cancel', 'Destroying', 'KMSInvalidStateException'],
-      ['look', 'Enabled', undefined],
-      ['look', 'Disabled', undefined],
-      ['look', 'PendingDeletion', undefined],
-      ['look', 'Destroying', undefined],
-    ];
-  for (const [rule, state, code] of table) {
-    it(`${rule} a key that is ${state}: ${code ?? 'allowed'}`, () => {
-      expect(refusal(rule, state, arn)?.code).to.equal(code);
+  for (const rule of Object.keys(matrix) as StateRule[]) {
+    for (const [column, state] of states.entries()) {
+      const wanted = matrix[rule][column];
+      it(`${rule} a key that is ${state}: ${wanted?.[0] ?? 'allowed'}`, () => {
+        const refused = refusal(rule, state, arn);
+        expect(refused && [refused.code, refused.message]).to.deep.equal(wanted);
+      });
+    }
+
+    it(`a change by \`${rule}\` may start from the states it allows, and from no other`, () => {
+      expect(new Set(allowedStates(rule))).to.deep.equal(
+        new Set(states.filter((_, column) => matrix[rule][column] === undefined)),
+      );
     });
   }
 
-  it('refusals name the key and its state in the words that clients know', () => {
-    expect(refusal('use', 'Disabled', arn)?.message).to.equal(`${arn} is disabled.`);
-    expect(refusal('use', 'PendingDeletion', arn)?.message).to.equal(`${arn} is pending deletion.`);
-  });
-
-  it('a change may start from the states its rule allows, and from no other', () => {
-    expect(allowedStates('use')).to.deep.equal(['Enabled']);
-    expect(allowedStates('change')).to.deep.equal(['Enabled', 'Disabled']);
-    // INVARIANT: what is being destroyed can't be taken back.
-    expect(allowedStates('cancel')).to.deep.equal(['PendingDeletion']);
-  });
-
   it('a key being destroyed shows as pending deletion, one being made is never shown', () => {
     expect(publicState('Destroying')).to.equal('PendingDeletion');
+    expect(publicState('PendingImport')).to.equal('PendingImport');
     expect(() => publicState('Creating')).to.throw(KmsError);
+    expect(() => publicState('Abandoning')).to.throw(KmsError);
   });
 });

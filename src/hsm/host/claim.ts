@@ -4,19 +4,19 @@ import pkcs11 from 'pkcs11js';
 import type { TokenIdentity } from '../../keys/hsm.ts';
 import { checkpointKind } from './checkpoint.ts';
 import { Failure } from './failure.ts';
+import { cipherKind, macKind, type SecretKind } from './mechanism.ts';
 import {
-  assertAsAsked,
   attribute,
   canaryLabel,
   checkpointLabel,
   destroy,
   findKeys,
-  generate,
   isHalf,
   sealingLabel,
   trailLabel,
 } from './object.ts';
 import { assertPair, findHalves, generatePair } from './pair.ts';
+import { assertSecret, generateSecret, type Placing } from './secret.ts';
 import type { Token } from './token.ts';
 
 /**
@@ -39,10 +39,10 @@ export function claim(token: Token, storeId: Buffer): void {
   if (token.list().some(({ kind }) => kind === 'material')) {
     throw new Failure('internal', 'the token has keys of Coffer and no canary that says whose they are');
   }
-  provide(token, 'mac', trailLabel, ownId(trailLabel, storeId));
-  provide(token, 'cipher', sealingLabel, ownId(sealingLabel, storeId));
+  provide(token, macKind(32, 'HMAC_SHA_256'), trailLabel, ownId(trailLabel, storeId));
+  provide(token, cipherKind, sealingLabel, ownId(sealingLabel, storeId));
   provideCheckpoint(token, storeId);
-  provide(token, 'cipher', canaryLabel, storeId);
+  provide(token, cipherKind, canaryLabel, storeId);
   if (token.storeId === undefined) throw new Failure('internal', "the canary was made and can't be used");
 }
 
@@ -54,6 +54,7 @@ export function claim(token: Token, storeId: Buffer): void {
 function provideCheckpoint(token: Token, storeId: Buffer): void {
   const session = token.grapheneSession;
   const id = ownId(checkpointLabel, storeId);
+  const placing: Placing = { label: checkpointLabel, id, token: true };
   const { privateKeys, publicKeys } = findHalves(session, { label: checkpointLabel });
   const halves = [...privateKeys, ...publicKeys];
   const whole = halves.filter((half) => !isHalf(half));
@@ -65,16 +66,17 @@ function provideCheckpoint(token: Token, storeId: Buffer): void {
   const [privateKey] = privateKeys;
   const [publicKey] = publicKeys;
   if (privateKey !== undefined && publicKey !== undefined && whole.length === 2) {
-    assertPair({ privateKey, publicKey }, checkpointKind, checkpointLabel, id, token.quirk);
+    assertPair({ privateKey, publicKey }, checkpointKind, placing, token.quirk);
     return;
   }
   for (const half of halves) destroy(half);
-  generatePair(session, checkpointKind, checkpointLabel, id, token.quirk);
+  generatePair(session, checkpointKind, placing, token.quirk);
 }
 
 /** Makes a key, or takes the one that this store's claim made before it was interrupted. */
-function provide(token: Token, purpose: 'mac' | 'cipher', label: string, id: Buffer): void {
+function provide(token: Token, kind: SecretKind, label: string, id: Buffer): void {
   const session = token.grapheneSession;
+  const placing: Placing = { label, id, token: true };
   const found = findKeys(session, { label });
   const whole = found.filter((key) => !isHalf(key));
   for (const key of whole) {
@@ -85,10 +87,10 @@ function provide(token: Token, purpose: 'mac' | 'cipher', label: string, id: Buf
           `with \`pkcs11-tool --login --delete-object --type secrkey --label '${label}'\``,
       );
     }
-    assertAsAsked(key, purpose, label, id, token.quirk);
+    assertSecret(key, kind, placing, token.quirk);
   }
   for (const key of found) if (!whole.includes(key)) destroy(key);
-  if (whole.length === 0) generate(session, purpose, label, id, token.quirk);
+  if (whole.length === 0) generateSecret(session, kind, placing, token.quirk);
 }
 
 /** Some tokens take an id once (AWS CloudHSM), or let the second object replace the first (NSS). */

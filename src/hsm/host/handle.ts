@@ -58,7 +58,7 @@ export function checkpointPublicKey(token: Token): graphene.SessionObject {
   );
 }
 
-function findOne(
+export function findOne(
   token: Token,
   label: string,
   search: (session: graphene.Session) => graphene.SessionObject[],

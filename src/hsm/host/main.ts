@@ -136,7 +136,8 @@ for (const signal of ['SIGINT', 'SIGTERM', 'SIGHUP'] as const) process.on(signal
 const start = await readStart();
 const deadline = await Deadline.start(start.options.deadlineMilliseconds, hostPipe);
 const token = keepOpen(start, deadline);
-const performer = new Performer(token, start.options.restarts);
+const { restarts, hostOaep, hostUnwrap } = start.options;
+const performer = new Performer(token, restarts, { hostOaep, hostUnwrap }, () => tell({ type: 'wake' }));
 await serve({ options: start.options, attachSecret: start.attachSecret, performer, deadline });
 tell({ type: 'ready' });
 process.on(endSignal, () => {

@@ -2,22 +2,13 @@
 import graphene from 'graphene-pk11';
 import pkcs11 from 'pkcs11js';
 import { Failure } from './failure.ts';
-import { assertFlags, assertMechanisms, attribute, copyable, type Flags, find, ulong } from './object.ts';
+import { numbers, type PairKind } from './mechanism.ts';
+import { attribute, find } from './object.ts';
 import type { Quirk } from './quirk.ts';
+import { assertFlags, assertMechanisms, type Flags, ulongs } from './readback.ts';
+import { assertOrigin, type Placing } from './secret.ts';
 
-/** CKA_EC_PARAMS: the curve's object identifier in DER (PKCS#11 2.40, elliptic curve §2.3.3). */
-export const curveParameters = { P256: Buffer.from('06082a8648ce3d030107', 'hex') } as const;
-
-/** What a pair is and the one thing that its private half does. */
-export interface PairKind {
-  readonly keyType: graphene.KeyType;
-  /** That generates it. */
-  readonly mechanism: number;
-  readonly use: 'sign' | 'decrypt' | 'derive';
-  readonly parameters: Buffer;
-  /** The mechanism that the private half may be used with. */
-  readonly allowed: number;
-}
+graphene.registerAttribute('parameterSet', numbers.CKA_PARAMETER_SET, 'buffer');
 
 export interface Pair {
   readonly privateKey: graphene.SessionObject;
@@ -25,10 +16,9 @@ export interface Pair {
 }
 
 /** Every usage attribute set: what is left out is permitted by some tokens, SoftHSM among them. */
-function privateTemplate(
+export function privateTemplate(
   { keyType, use, allowed }: PairKind,
-  label: string,
-  id: Buffer,
+  { label, id, token }: Placing,
   quirk: Quirk,
 ): graphene.ITemplate {
   return {
@@ -36,7 +26,7 @@ function privateTemplate(
     keyType,
     label,
     id,
-    token: true,
+    token,
     private: true,
     sensitive: true,
     extractable: false,
@@ -44,17 +34,16 @@ function privateTemplate(
     decrypt: use === 'decrypt',
     sign: use === 'sign',
     signRecover: false,
-    unwrap: false,
+    unwrap: use === 'unwrap',
     derive: use === 'derive',
     ...(!quirk.refuses.includes('copyable') && { copyable: false }),
-    ...(!quirk.refuses.includes('allowedMechanisms') && { allowedMechanisms: ulong(allowed) }),
+    ...(!quirk.refuses.includes('allowedMechanisms') && { allowedMechanisms: ulongs(allowed) }),
   };
 }
 
-function publicTemplate(
-  { keyType, use, parameters }: PairKind,
-  label: string,
-  id: Buffer,
+export function publicTemplate(
+  { keyType, use }: PairKind,
+  { label, id, token }: Placing,
   quirk: Quirk,
 ): graphene.ITemplate {
   return {
@@ -62,18 +51,34 @@ function publicTemplate(
     keyType,
     label,
     id,
-    token: true,
+    token,
     private: false,
     modifiable: false,
     encrypt: use === 'decrypt',
     verify: use === 'sign',
     verifyRecover: false,
-    wrap: false,
+    wrap: use === 'unwrap',
     derive: false,
-    paramsECDSA: parameters,
     ...(!quirk.refuses.includes('copyable') && { copyable: false }),
   };
 }
+
+/** What says which pair is to be made. */
+function parameters({ parameters }: PairKind): graphene.ITemplate {
+  switch (parameters.type) {
+    case 'curve':
+      return { paramsECDSA: parameters.curve };
+    case 'modulus':
+      return { modulusBits: parameters.bits, publicExponent };
+    case 'set':
+      return { parameterSet: ulongs([parameters.number]) };
+    default:
+      return parameters satisfies never;
+  }
+}
+
+/** 65,537, the only one that AWS KMS takes. */
+export const publicExponent = Buffer.of(1, 0, 1);
 
 /**
  * Generates a pair and reads back what the token made of the templates.
@@ -82,17 +87,16 @@ function publicTemplate(
 export function generatePair(
   session: graphene.Session,
   kind: PairKind,
-  label: string,
-  id: Buffer,
+  placing: Placing,
   quirk: Quirk,
 ): Pair {
   const pair = session.generateKeyPair(
-    kind.mechanism,
-    publicTemplate(kind, label, id, quirk),
-    privateTemplate(kind, label, id, quirk),
+    kind.generation,
+    { ...publicTemplate(kind, placing, quirk), ...parameters(kind) },
+    privateTemplate(kind, placing, quirk),
   );
   try {
-    assertPair(pair, kind, label, id, quirk);
+    assertPair(pair, kind, placing, quirk);
   } catch (error) {
     pair.privateKey.destroy();
     pair.publicKey.destroy();
@@ -105,34 +109,70 @@ export function generatePair(
 export function assertPair(
   { privateKey, publicKey }: Pair,
   kind: PairKind,
-  label: string,
-  id: Buffer,
+  placing: Placing,
   quirk: Quirk,
 ): void {
-  const { use, parameters } = kind;
+  assertPrivate(privateKey, kind, placing, quirk);
+  assertFlags(publicKey, [['TOKEN', pkcs11.CKA_TOKEN, placing.token]]);
+  assertParameters(publicKey, kind);
+}
+
+/**
+ * @param imported whether it came from outside, so that the token can't say that it was always inside
+ * @throws Failure `unsupported`
+ */
+export function assertPrivate(
+  key: graphene.SessionObject,
+  kind: PairKind,
+  { token }: Placing,
+  quirk: Quirk,
+  imported = false,
+): void {
+  const { use, allowed } = kind;
   const flags: Flags = [
     ['SENSITIVE', pkcs11.CKA_SENSITIVE, true],
     ['EXTRACTABLE', pkcs11.CKA_EXTRACTABLE, false],
-    ['ALWAYS_SENSITIVE', pkcs11.CKA_ALWAYS_SENSITIVE, true],
-    ['NEVER_EXTRACTABLE', pkcs11.CKA_NEVER_EXTRACTABLE, true],
     ['MODIFIABLE', pkcs11.CKA_MODIFIABLE, false],
-    ['TOKEN', pkcs11.CKA_TOKEN, true],
+    ['TOKEN', pkcs11.CKA_TOKEN, token],
     ['PRIVATE', pkcs11.CKA_PRIVATE, true],
     ['DECRYPT', pkcs11.CKA_DECRYPT, use === 'decrypt'],
     ['SIGN', pkcs11.CKA_SIGN, use === 'sign'],
     ['SIGN_RECOVER', pkcs11.CKA_SIGN_RECOVER, false],
-    ['UNWRAP', pkcs11.CKA_UNWRAP, false],
+    ['UNWRAP', pkcs11.CKA_UNWRAP, use === 'unwrap'],
     ['DERIVE', pkcs11.CKA_DERIVE, use === 'derive'],
   ];
-  assertFlags(privateKey, flags);
-  if (!quirk.misreports.includes('local')) assertFlags(privateKey, [['LOCAL', pkcs11.CKA_LOCAL, true]]);
-  if (!quirk.refuses.includes('copyable')) assertFlags(privateKey, [['COPYABLE', copyable, false]]);
-  assertMechanisms(privateKey, privateTemplate(kind, label, id, quirk), quirk);
-  for (const half of [privateKey, publicKey]) {
-    if (!attribute(half, pkcs11.CKA_EC_PARAMS).equals(parameters)) {
-      throw new Failure('unsupported', 'the token made a key pair on another curve than asked');
-    }
+  assertFlags(key, flags);
+  assertOrigin(key, quirk, imported);
+  assertMechanisms(key, allowed, quirk);
+  assertParameters(key, kind);
+}
+
+function assertParameters(half: graphene.SessionObject, { parameters }: PairKind): void {
+  let same: boolean;
+  switch (parameters.type) {
+    case 'curve':
+      same = attribute(half, pkcs11.CKA_EC_PARAMS).equals(parameters.curve);
+      break;
+    case 'modulus':
+      same =
+        8 * unsigned(attribute(half, pkcs11.CKA_MODULUS)).length === parameters.bits &&
+        unsigned(attribute(half, pkcs11.CKA_PUBLIC_EXPONENT)).equals(publicExponent);
+      break;
+    case 'set':
+      same = attribute(half, numbers.CKA_PARAMETER_SET).equals(ulongs([parameters.number]));
+      break;
+    default:
+      parameters satisfies never;
+      same = false;
   }
+  if (!same)
+    throw new Failure('unsupported', 'the token made a key pair of another size or curve than asked');
+}
+
+/** A big integer (big-endian) without the zeros that some tokens put before it. */
+export function unsigned(value: Buffer): Buffer {
+  const first = value.findIndex((byte) => byte !== 0);
+  return first < 0 ? Buffer.alloc(0) : value.subarray(first);
 }
 
 /** Both halves of the token's pairs by id or label. */
@@ -145,19 +185,4 @@ export function findHalves(
     privateKeys: find(session, { class: graphene.ObjectClass.PRIVATE_KEY, ...search }),
     publicKeys: find(session, { class: graphene.ObjectClass.PUBLIC_KEY, ...search }),
   };
-}
-
-/**
- * The point of a public key: CKA_EC_POINT is a DER OCTET STRING, and of some tokens the point itself.
- * @param size of the point, uncompressed
- */
-export function pointOf(publicKey: graphene.SessionObject, size: number): Buffer {
-  const point = publicKey.getAttribute(pkcs11.CKA_EC_POINT);
-  if (point.length === size) return point;
-  const octets = point.subarray(point.length - size);
-  const header = size < 0x80 ? [0x04, size] : [0x04, 0x81, size];
-  if (point.length === size + header.length && point.subarray(0, header.length).equals(Buffer.from(header))) {
-    return octets;
-  }
-  throw new Failure('unsupported', `the token's public key is a point of ${point.length} bytes`);
 }

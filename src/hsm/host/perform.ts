@@ -4,13 +4,17 @@ import { headerBytes, ivBytes, tagBytes, writeHeader } from '../../keys/cipherte
 import { errorCode, okCode } from '../answer.ts';
 import type { FrameWriter } from '../frame.ts';
 import { plaintextLimit, type Request, type SealedParts } from '../request.ts';
-import { checkpointPoint, signCheckpoint } from './checkpoint.ts';
+import { checkpointSpki, signCheckpoint } from './checkpoint.ts';
 import { ckrText } from './ckr.ts';
 import { claim, identity } from './claim.ts';
+import { makeDataKeyPair } from './data-key-pair.ts';
 import { Entropy } from './entropy.ts';
 import { Failure } from './failure.ts';
 import { labelHandle, materialHandle } from './handle.ts';
-import { destroy, find, generate, isHalf, labelOf, materialLabel, trailLabel } from './object.ts';
+import { destroyMaterial, generateCipher } from './material.ts';
+import type { Leave } from './mechanism.ts';
+import { trailLabel } from './object.ts';
+import { KeyPerformer } from './perform-key.ts';
 import { drawSecret, isDerivable, seal, signingKey, signingKeyBytes, unseal } from './signing.ts';
 import type { Token } from './token.ts';
 
@@ -18,6 +22,8 @@ export class Performer {
   readonly entropy: Entropy;
   readonly #token: Token;
   readonly #restarts: number;
+  readonly #keys: KeyPerformer;
+  readonly #wake: () => void;
   /** Header and context of the request in hand. */
   #aad = Buffer.allocUnsafeSlow(16 * 1024);
   /** A plaintext that doesn't come from or go to the client. */
@@ -26,9 +32,12 @@ export class Performer {
   readonly #iv = Buffer.allocUnsafeSlow(ivBytes);
   readonly #mac = { mechanism: pkcs11.CKM_SHA256_HMAC };
 
-  constructor(token: Token, restarts: number) {
+  /** @param wake asks for the host that makes what takes long */
+  constructor(token: Token, restarts: number, leave: Leave, wake: () => void) {
     this.#token = token;
     this.#restarts = restarts;
+    this.#keys = new KeyPerformer(token, leave);
+    this.#wake = wake;
     this.entropy = new Entropy((target) => {
       token.run(() => token.lib.C_GenerateRandom(token.session, target));
     });
@@ -129,9 +138,9 @@ export class Performer {
         return;
       }
       case 'trailPublicKey': {
-        const point = checkpointPoint(this.#token);
-        writer.begin(okCode, id, point.length);
-        writer.bytes(point);
+        const publicKey = checkpointSpki(this.#token);
+        writer.begin(okCode, id, publicKey.length);
+        writer.bytes(publicKey);
         return;
       }
       case 'createAccessKeySecret': {
@@ -164,11 +173,11 @@ export class Performer {
         return;
       }
       case 'generateKey':
-        this.#generateKey(request.material);
+        generateCipher(this.#token, request.material);
         writer.begin(okCode, id, 0);
         return;
       case 'destroyKey': {
-        const existed = this.#destroyKey(request.material);
+        const existed = destroyMaterial(this.#token, request.material);
         writer.begin(okCode, id, 1);
         writer.u8(existed ? 1 : 0);
         return;
@@ -196,8 +205,40 @@ export class Performer {
         this.#json({ restarts: this.#restarts, ...(problem !== undefined && { problem }) }, id, writer);
         return;
       }
-      default:
-        request satisfies never;
+      case 'capabilities':
+        this.#json(this.#keys.capabilities.all(), id, writer);
+        return;
+      case 'wake':
+        this.#wake();
+        writer.begin(okCode, id, 0);
+        return;
+      case 'generateDataKeyPair':
+      case 'generateDataKeyPairWithoutPlaintext': {
+        const { material, context, pairSpec } = request;
+        const { publicKey, privateKey } = makeDataKeyPair(pairSpec);
+        try {
+          writer.begin(okCode, id, 4 + publicKey.length + 2 * privateKey.length + headerBytes + tagBytes);
+          writer.u16(publicKey.length);
+          writer.bytes(publicKey);
+          if (request.operation === 'generateDataKeyPair') {
+            writer.u16(privateKey.length);
+            writer.bytes(privateKey);
+          }
+          this.#encrypt(material, context, privateKey, writer);
+        } finally {
+          privateKey.fill(0);
+        }
+        return;
+      }
+      default: {
+        const answer = this.#keys.perform(request);
+        try {
+          writer.begin(okCode, id, answer.length);
+          writer.bytes(answer);
+        } finally {
+          answer.fill(0);
+        }
+      }
     }
   }
 
@@ -239,48 +280,6 @@ export class Performer {
       room.fill(0);
       throw error;
     }
-  }
-
-  #generateKey(material: Buffer): void {
-    const token = this.#token;
-    const label = materialLabel(material);
-    const id = Buffer.from(material.subarray(16, 32));
-    // INVARIANT: an id names one object; a second would make every later search ambiguous.
-    if (token.run(() => find(token.grapheneSession, { id, token: true })).length > 0) {
-      throw new Failure('internal', `the token has an object with the id of \`${label}\` already`);
-    }
-    try {
-      token.run(() => {
-        // Where this is tried once more: what the first try may have left.
-        for (const leftover of find(token.grapheneSession, { id, token: true })) destroy(leftover);
-        generate(token.grapheneSession, 'cipher', label, id, token.quirk);
-      });
-    } catch (error) {
-      if (token.problem === undefined) this.#destroyKey(material);
-      throw error;
-    }
-  }
-
-  /** What has the material's id and label goes, and what is left of its making. */
-  #destroyKey(material: Buffer): boolean {
-    const token = this.#token;
-    const label = materialLabel(material);
-    const id = Buffer.from(material.subarray(16, 32));
-    const sweep = () => {
-      const objects = find(token.grapheneSession, { id, token: true });
-      // All are looked at before any goes. What has no label and is whole may be another's on the same token.
-      for (const object of objects) {
-        const found = labelOf(object);
-        if (found === label || (found === '' && isHalf(object))) continue;
-        throw new Failure('internal', `the object to destroy is \`${found}\` and not \`${label}\``);
-      }
-      for (const object of objects) destroy(object);
-      token.handles.delete(material.toString('latin1', 0, 32));
-      return objects.length > 0;
-    };
-    if (token.run(sweep)) return true;
-    token.run(() => token.reopenIfAbsent());
-    return token.run(sweep);
   }
 
   #health(): string | undefined {

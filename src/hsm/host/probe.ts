@@ -4,13 +4,14 @@ import pkcs11 from 'pkcs11js';
 import { ckrClass, ckrText } from './ckr.ts';
 import { Failure, OpenError } from './failure.ts';
 import type { Gcm } from './gcm.ts';
-import { generate } from './object.ts';
+import { cipherKind, macKind } from './mechanism.ts';
 import type { Quirk } from './quirk.ts';
+import { generateSecret, type Placing } from './secret.ts';
 
 /** @throws OpenError of type `refused`, naming what the token can't do */
 export function probe(lib: pkcs11.PKCS11, session: graphene.Session, gcm: Gcm, quirk: Quirk): void {
   prove('AES-256-GCM with a 96-bit IV and additional data', () => {
-    const key = generate(session, 'cipher', 'coffer probe', probeId, quirk, false);
+    const key = generateSecret(session, cipherKind, placing, quirk);
     try {
       const plaintext = Buffer.from('coffer probe');
       const sealed = Buffer.alloc(plaintext.length + 16);
@@ -26,7 +27,7 @@ export function probe(lib: pkcs11.PKCS11, session: graphene.Session, gcm: Gcm, q
     }
   });
   prove('HMAC-SHA-256', () => {
-    const key = generate(session, 'mac', 'coffer probe', probeId, quirk, false);
+    const key = generateSecret(session, macKind(32, 'HMAC_SHA_256'), placing, quirk);
     try {
       const mac = Buffer.alloc(64);
       lib.C_SignInit(session.handle, { mechanism: pkcs11.CKM_SHA256_HMAC }, key.handle);
@@ -43,6 +44,7 @@ export function probe(lib: pkcs11.PKCS11, session: graphene.Session, gcm: Gcm, q
 }
 
 const probeId = Buffer.alloc(16, 0xc0);
+const placing: Placing = { label: 'coffer probe', id: probeId, token: false };
 
 function prove(what: string, task: () => void): void {
   try {

@@ -3,17 +3,10 @@ import { chmodSync, chownSync, rmSync } from 'node:fs';
 import { createServer, type Server, type Socket } from 'node:net';
 import { attachMilliseconds, nonce, nonceBytes, proofBytes, prove, proves } from '../attach.ts';
 import { countFrames, FrameReader, FrameWriter, requestLimit } from '../frame.ts';
-import { operationCodes, readRequest } from '../request.ts';
+import { deadlineFactor, readRequest } from '../request.ts';
 import type { StartOptions } from '../start.ts';
 import type { Deadline } from './deadline.ts';
 import type { Performer } from './perform.ts';
-
-/** What may take longer than one call: generating, and reading every object of a token. */
-const deadlineFactors = new Map<number, number>([
-  [operationCodes.claim, 4],
-  [operationCodes.listObjects, 4],
-  [operationCodes.identity, 4],
-]);
 
 /** An answer leaves at the latest after this many more. */
 const flushFrames = 32;
@@ -76,7 +69,7 @@ function answer(socket: Socket, { performer, deadline }: Serving): void {
   const reader = new FrameReader(requestLimit, (code, id, buffer, start, end) => {
     const request = readRequest(code, buffer, start, end);
     if (request === undefined) return false;
-    deadline.begin(deadlineFactors.get(code));
+    deadline.begin(deadlineFactor(request));
     performer.perform(request, id, writer);
     deadline.end();
     if (++gathered >= flushFrames) {

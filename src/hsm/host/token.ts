@@ -5,6 +5,7 @@ import type { TokenObject } from '../../keys/hsm.ts';
 import { Canary } from './canary.ts';
 import { ckrClass, ckrOf, ckrText } from './ckr.ts';
 import { Failure, OpenError } from './failure.ts';
+import type { FoundKey } from './found.ts';
 import { Gcm } from './gcm.ts';
 import { Health, type Opened } from './health.ts';
 import { openSession, type TokenModule } from './module.ts';
@@ -20,6 +21,7 @@ interface Epoch extends Opened {
   readonly quirk: Quirk;
   session: graphene.Session;
   readonly handles: Map<string, Buffer>;
+  readonly keys: Map<string, FoundKey>;
 }
 
 /** The token is gone; `cause` is set where opening it again was tried already. */
@@ -29,6 +31,8 @@ const reopenMilliseconds = 1_000;
 
 export class Token {
   readonly gcm: Gcm;
+  /** As `gcm.refusal`, of decryption with other mechanisms. */
+  refusal: unknown;
   readonly #module: TokenModule;
   readonly #pin: Buffer;
   readonly #onLost: OnLost;
@@ -72,6 +76,11 @@ export class Token {
   /** Handles by key id and material id (32 bytes as latin1), or by label; gone when the token is opened anew. */
   get handles(): Map<string, Buffer> {
     return this.#open.handles;
+  }
+
+  /** Keys of every spec but the symmetric one, by key id and material id; gone as the handles are. */
+  get keys(): Map<string, FoundKey> {
+    return this.#open.keys;
   }
 
   get grapheneSession(): graphene.Session {
@@ -124,7 +133,16 @@ export class Token {
       const quirk = quirkOf(info.manufacturerID);
       if (!this.#proved) probe(this.lib, session, this.gcm, quirk);
       this.#proved = true;
-      const epoch: Epoch = { slot, info, keeper, quirk, session, canary: undefined, handles: new Map() };
+      const epoch: Epoch = {
+        slot,
+        info,
+        keeper,
+        quirk,
+        session,
+        canary: undefined,
+        handles: new Map(),
+        keys: new Map(),
+      };
       const hadCanary = this.#canary.seen;
       epoch.canary = this.#canary.find(session);
       if (hadCanary && epoch.canary === undefined) {
@@ -167,7 +185,8 @@ export class Token {
       } catch (error) {
         if (error instanceof Failure) throw error;
         // Read first: asking the token decrypts too.
-        const vague = decrypting && error === this.gcm.refusal && ckrClass(error) === 'ambiguous';
+        const refused = error === this.gcm.refusal || error === this.refusal;
+        const vague = decrypting && refused && ckrClass(error) === 'ambiguous';
         this.#judge(error, decrypting);
         if (vague) {
           if (suspected) throw new Failure('invalid-ciphertext', ckrText(error));
@@ -204,6 +223,7 @@ export class Token {
         return;
       case 'handle':
         this.#open.handles.clear();
+        this.#open.keys.clear();
         return;
       case 'busy':
         this.#renewSession();
@@ -234,6 +254,16 @@ export class Token {
       const type = ckrClass(error);
       if (type === 'busy') throw new Failure('busy', ckrText(error));
       if (type !== 'session') throw this.lose(`no session can be opened: ${ckrText(error)}`);
+    }
+  }
+
+  /** Runs calls in a session of its own, which takes its objects and whatever failed in it along when it is closed. */
+  apart<T>(task: (session: graphene.Session) => T): T {
+    const session = openSession(this.#open.slot);
+    try {
+      return task(session);
+    } finally {
+      session.close();
     }
   }
 

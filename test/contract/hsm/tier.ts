@@ -37,6 +37,8 @@ export async function startTier(
     hosts: 2,
     deadlineMilliseconds: 5_000,
     start: false,
+    hostOaep: true,
+    hostUnwrap: false,
     ...token(folder),
     ...options,
   };

@@ -1,0 +1,128 @@
+/** Does what a request on a key of any spec asks. */
+import type { OaepAlgorithm } from '../../keys/spec/algorithm.ts';
+import { algorithmsOf, type KeyUsage } from '../../keys/spec/key-spec.ts';
+import type { KeyRequest } from '../request-key.ts';
+import { Capabilities } from './capability.ts';
+import { Failure } from './failure.ts';
+import { type FoundKey, findKey, findPublicKey, specOf } from './found.ts';
+import { generateKey } from './material.ts';
+import type { Leave } from './mechanism.ts';
+import { prove } from './proof.ts';
+import { fromModulus, publicKeyOf, spki } from './public-key.ts';
+import type { Token } from './token.ts';
+import {
+  agreeWith,
+  decryptRaw,
+  decryptWith,
+  isBelowModulus,
+  type KeyInSession,
+  macWith,
+  signWith,
+} from './use.ts';
+
+/** Requests whose answer is bytes. */
+export type BytesRequest = Exclude<
+  KeyRequest,
+  {
+    readonly operation:
+      | 'generateDataKeyPair'
+      | 'generateDataKeyPairWithoutPlaintext'
+      | 'capabilities'
+      | 'wake';
+  }
+>;
+
+export class KeyPerformer {
+  readonly capabilities: Capabilities;
+  readonly #token: Token;
+  readonly #leave: Leave;
+  /** Which paddings the token takes off itself, found with the first key that decrypts. */
+  readonly #native = new Map<OaepAlgorithm, boolean>();
+
+  constructor(token: Token, leave: Leave) {
+    this.#token = token;
+    this.#leave = leave;
+    this.capabilities = new Capabilities(token, leave);
+  }
+
+  /** @returns the answer's body; where it is secret, the caller zeroes it */
+  perform(request: BytesRequest): Buffer {
+    const token = this.#token;
+    switch (request.operation) {
+      case 'makeKey': {
+        const { material, keySpec, keyUsage } = request;
+        const publicKey = generateKey(token, this.capabilities, this.#leave, material, keySpec, keyUsage);
+        return publicKey ?? Buffer.alloc(0);
+      }
+      case 'publicKey':
+        return token.run(() => {
+          const half = findPublicKey(token, request.material);
+          return spki(publicKeyOf(half, specOf(half)));
+        });
+      case 'sign': {
+        const { algorithm, data } = request;
+        return token.run(() =>
+          signWith(this.#find(request.material, 'SIGN_VERIFY', algorithm), algorithm, data),
+        );
+      }
+      case 'mac': {
+        const { algorithm, message } = request;
+        return token.run(() =>
+          macWith(this.#find(request.material, 'GENERATE_VERIFY_MAC', algorithm), algorithm, message),
+        );
+      }
+      case 'deriveSharedSecret':
+        return token.run(() =>
+          agreeWith(this.#find(request.material, 'KEY_AGREEMENT', 'ECDH'), request.point),
+        );
+      case 'rsaDecrypt':
+        return this.#decrypt(request.material, request.algorithm, request.ciphertext);
+      default:
+        return request satisfies never;
+    }
+  }
+
+  /** INVARIANT: whatever is wrong with the ciphertext, the answer is the same. */
+  #decrypt(material: Buffer, algorithm: OaepAlgorithm, ciphertext: Buffer): Buffer {
+    const token = this.#token;
+    const plaintext = token.run(() => {
+      const key = this.#find(material, 'ENCRYPT_DECRYPT', algorithm);
+      if (!isBelowModulus(ciphertext, key.modulus)) return undefined;
+      const native = this.#isNative(key, algorithm);
+      try {
+        return native ? decryptWith(key, algorithm, ciphertext) : decryptRaw(key, algorithm, ciphertext);
+      } catch (error) {
+        token.refusal = error;
+        throw error;
+      }
+    }, true);
+    if (plaintext === undefined) throw new Failure('invalid-ciphertext', 'the ciphertext is none of the key');
+    return plaintext;
+  }
+
+  #isNative(key: KeyInSession & FoundKey, algorithm: OaepAlgorithm): boolean {
+    const known = this.#native.get(algorithm);
+    if (known !== undefined) return known;
+    const { hostOaep } = this.#leave;
+    const publicKey = fromModulus(key.modulus);
+    const { algorithms, inHost, vague } = this.#token.apart((session) =>
+      prove({ ...key, session: session.handle }, 'ENCRYPT_DECRYPT', publicKey, undefined, hostOaep),
+    );
+    const native = algorithms.includes(algorithm) && !inHost.includes(algorithm);
+    if (!native && !hostOaep) throw new Failure('unsupported', `the token can't do ${algorithm}`);
+    if (vague) this.#token.assertHealthy();
+    this.#native.set(algorithm, native);
+    return native;
+  }
+
+  /** @throws Failure `internal` where the key isn't for that: who asks knows what it is for */
+  #find(material: Buffer, keyUsage: KeyUsage, algorithm: string): KeyInSession & FoundKey {
+    const token = this.#token;
+    const key = findKey(token, material);
+    const algorithms: readonly string[] = algorithmsOf(key.keySpec, keyUsage);
+    if (key.keyUsage !== keyUsage || !algorithms.includes(algorithm)) {
+      throw new Failure('internal', `a key of ${key.keySpec} for ${key.keyUsage} doesn't do ${algorithm}`);
+    }
+    return { ...key, lib: token.lib, session: token.session };
+  }
+}
