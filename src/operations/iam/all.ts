@@ -25,6 +25,12 @@ import {
   updateRole,
   updateRoleDescription,
 } from './role.ts';
+import {
+  getContextKeysForCustomPolicy,
+  getContextKeysForPrincipalPolicy,
+  simulateCustomPolicy,
+  simulatePrincipalPolicy,
+} from './simulate.ts';
 import { tagOperations } from './tag.ts';
 import { createUser, deleteUser, getUser, listUsers, updateUser } from './user.ts';
 
@@ -45,6 +51,8 @@ export const iamOperations: readonly Operation[] = [
   deleteUser,
   getAccountAuthorizationDetails,
   getAccountSummary,
+  getContextKeysForCustomPolicy,
+  getContextKeysForPrincipalPolicy,
   getGroup,
   getPolicy,
   getPolicyVersion,
@@ -60,6 +68,8 @@ export const iamOperations: readonly Operation[] = [
   listUsers,
   removeUserFromGroup,
   setDefaultPolicyVersion,
+  simulateCustomPolicy,
+  simulatePrincipalPolicy,
   updateAccessKey,
   updateAssumeRolePolicy,
   updateGroup,

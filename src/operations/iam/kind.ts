@@ -82,14 +82,14 @@ export function entitySubject(
   { type, noun }: Kind,
   action: string,
   account: string,
-  found: Entity | { readonly name: string; readonly path?: string },
+  found: Entity | { readonly name: string; readonly path?: string; readonly arn?: string },
   facts: Facts = {},
 ): Subject {
   const tags = 'tags' in found ? found.tags : [];
   return {
     type: 'resource',
     action: `iam:${action}`,
-    arn: 'arn' in found ? found.arn : iamArn(account, noun, found.path ?? '/', found.name),
+    arn: found.arn ?? iamArn(account, noun, found.path ?? '/', found.name),
     account,
     resourceType: `AWS::IAM::${type}`,
     tags,
