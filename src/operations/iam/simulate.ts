@@ -2,7 +2,8 @@ import { z } from 'zod';
 import { contextKeys } from '../../policy/simulate.ts';
 import { text } from '../input.ts';
 import { type Caller, defineOperation, type Result, type Services } from '../operation.ts';
-import { list, members, pageMembers } from './input.ts';
+import { list } from '../query-input.ts';
+import { members, pageMembers } from './input.ts';
 import { entitySubject, unknownEntity } from './kind.ts';
 import { iamPage, type PageInput } from './page.ts';
 import {
