@@ -5,7 +5,7 @@ import { limitExceeded, noSuchEntity, refusedAs } from './errors.ts';
 import { members, pageMembers } from './input.ts';
 import { boundaryFacts, inputOn, type Kind, kinds, nameIn, planOn } from './kind.ts';
 import { iamPage, shortPage } from './page.ts';
-import { policyNameOf } from './shape.ts';
+import { policyNameOf, policyPathOf } from './shape.ts';
 
 function attach(kind: Kind): Operation {
   const action = `Attach${kind.type}Policy`;
@@ -73,7 +73,7 @@ function list(kind: Kind): Operation {
       const { PathPrefix: pathPrefix = '/', MaxItems, Marker } = input;
       return planOn(kind, action, nameIn(input, kind), caller, services, async ({ id }) => {
         const all = await services.identities.listAttachments(id);
-        const under = all.filter((arn) => arn.slice(arn.indexOf('/')).startsWith(pathPrefix));
+        const under = all.filter((arn) => policyPathOf(arn).startsWith(pathPrefix));
         const { items, rest } = await iamPage(action, `${id}${pathPrefix}`, { MaxItems, Marker }, (range) =>
           shortPage(under, (arn) => arn, range),
         );

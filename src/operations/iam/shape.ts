@@ -1,4 +1,4 @@
-import type { Entity, Group, ManagedPolicy, PolicyUsage, Role, User } from '../../identity/entity.ts';
+import type { Group, ManagedPolicy, PolicyUsage, Role, User } from '../../identity/entity.ts';
 import type { IdentityRepository } from '../../identity/repository.ts';
 import type { Tag } from '../../tag.ts';
 import { shownPolicy } from '../key-policy.ts';
@@ -92,7 +92,7 @@ export function policyNameOf(arn: string): string {
   return arn.slice(arn.lastIndexOf('/') + 1);
 }
 
-/** How answers call the kind of an entity's name. */
-export function nameMember(entity: Entity): Record<string, string> {
-  return { [`${entity.type}Name`]: entity.name };
+/** The path in a managed policy's ARN. */
+export function policyPathOf(arn: string): string {
+  return arn.slice(arn.indexOf('/'), arn.lastIndexOf('/') + 1);
 }

@@ -1,4 +1,5 @@
 import { expect } from 'chai';
+import { newPolicy as storedPolicy } from '../../contract/store/fixture.ts';
 import { allow, assembly, iam, newUser, refused, unique } from './fixture.ts';
 
 interface PolicyAnswer {
@@ -132,7 +133,16 @@ describe('policies', function () {
   });
 
   it('of other accounts are out of reach', async () => {
+    const { store } = await assembly();
+    const theirs = { account: '444455556666', region: 'us-east-1' };
     const foreign = 'arn:aws:iam::444455556666:policy/theirs';
+    await store.createAccount(theirs.account, 'theirs');
+    const policy = storedPolicy('theirs', { account: theirs.account, arn: foreign });
+    const made = await store.apply(
+      { ...theirs, type: 'policy-created', policy, document: allow('*'), limit: 1 },
+      undefined,
+    );
+    expect(made.outcome.type).to.equal('done');
     const { userName } = await newUser();
     await refused(iam('GetPolicy', { PolicyArn: foreign }), 'AccessDeniedException');
     await refused(
@@ -140,6 +150,33 @@ describe('policies', function () {
       'NoSuchEntityException',
       `Policy ${foreign} does not exist or is not attachable.`,
     );
+    await refused(
+      iam('PutUserPermissionsBoundary', { UserName: userName, PermissionsBoundary: foreign }),
+      'NoSuchEntityException',
+    );
+  });
+
+  it('that are attached are listed by path', async () => {
+    const { Policy } = await iam<PolicyAnswer>('CreatePolicy', {
+      PolicyName: unique('team'),
+      Path: '/team/',
+      PolicyDocument: allow('kms:*'),
+    });
+    const { userName } = await newUser();
+    for (const PolicyArn of [Policy.Arn, administrator]) {
+      await iam('AttachUserPolicy', { UserName: userName, PolicyArn });
+    }
+    const under = async (path: string) => {
+      const input = { UserName: userName, PathPrefix: path };
+      const found = await iam<{ AttachedPolicies: { PolicyArn: string }[] }>(
+        'ListAttachedUserPolicies',
+        input,
+      );
+      return found.AttachedPolicies.map(({ PolicyArn }) => PolicyArn);
+    };
+    expect(await under('/')).to.have.members([Policy.Arn, administrator]);
+    expect(await under('/team/')).to.deep.equal([Policy.Arn]);
+    expect(await under('/Admin')).to.deep.equal([]);
   });
 
   it('may be given by those who may give just them', async () => {
