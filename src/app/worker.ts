@@ -14,6 +14,7 @@ import { createMetrics } from '../metrics/registry.ts';
 import { internalError, toKmsError } from '../operations/failure.ts';
 import { createPipeline } from '../operations/pipeline.ts';
 import { metricNames } from '../operations/table.ts';
+import { regionsOf } from '../service.ts';
 import { cachedRepository } from '../store/cache.ts';
 import { openStoreReader } from '../store/sqlite/open.ts';
 import { createApp } from '../wire/app.ts';
@@ -88,6 +89,7 @@ export async function runWorker(config: Config, slot: string): Promise<void> {
     hsm,
     changes: primary,
     events: new Lookup(config.trail.folder),
+    regions: regionsOf(config.region),
     clock,
     trail,
     alarm(detail) {

@@ -28,6 +28,8 @@ export interface Services {
   readonly changes: ChangeWriter<Change>;
   /** What the trail holds. */
   readonly events: Pick<Lookup, 'lookupEvents'>;
+  /** Where requests may be signed for: the region that is served, and the one of services that are of none. */
+  readonly regions: readonly string[];
   readonly clock: Clock;
 }
 

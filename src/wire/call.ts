@@ -16,7 +16,7 @@ import {
 } from '../identity/sigv4/verify.ts';
 import type { Metrics } from '../metrics/registry.ts';
 import { metricName } from '../operations/table.ts';
-import type { ServiceName } from '../service.ts';
+import { regionsOf, type ServiceName } from '../service.ts';
 import { amzJson, answer, answerError, jsonFault, xml } from './answer.ts';
 import { parseQueryBody } from './aws-query.ts';
 import { Aborted, type BodyLimits, bodyReader } from './body.ts';
@@ -52,7 +52,7 @@ export function callHandler(
   const readBody = bodyReader(options.body ?? { bytes: 1024 * 1024, milliseconds: 10_000 });
   const local = (service: ServiceName): Audience => ({ regions: [options.region], service, clock });
   const global = (service: ServiceName): Audience => ({
-    regions: [...new Set([options.region, globalRegion])],
+    regions: regionsOf(options.region),
     service,
     clock,
   });
@@ -169,9 +169,6 @@ export function callHandler(
     }
   }
 }
-
-/** Where AWS has the endpoints of the services that are of no region. */
-const globalRegion = 'us-east-1';
 
 function unknownOperation(): KmsError {
   return new KmsError('UnknownOperationException', '');

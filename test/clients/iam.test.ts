@@ -177,6 +177,25 @@ describe('IAM', function () {
     expect(Policy).to.match(/"AIDA[A-Z2-7]{16}"/);
   });
 
+  it('tells when, where and for what an access key was last used, and not by whom it was only claimed', async () => {
+    const { name, keys, kms } = await newUser(document({ Action: 'kms:ListKeys', Resource: '*' }));
+    const last = async () => {
+      const answer = await iam.getAccessKeyLastUsed({ AccessKeyId: keys.accessKeyId });
+      expect(answer.UserName).to.equal(name);
+      return answer.AccessKeyLastUsed;
+    };
+    const forged = at.client({ credentials: { ...keys, secretAccessKey: 'forged' } });
+    await refused(forged.listKeys({}), 'InvalidSignatureException');
+    expect(await last()).to.deep.equal({ ServiceName: 'N/A', Region: 'N/A' });
+    const before = Math.floor(Date.now() / 1_000) * 1_000;
+    await kms.listKeys({});
+    await refused(forged.listKeys({}), 'InvalidSignatureException');
+    const { LastUsedDate, ...where } = (await last()) ?? {};
+    expect(where).to.deep.equal({ ServiceName: 'kms', Region: 'us-east-1' });
+    expect(LastUsedDate?.getTime()).to.be.within(before, Date.now());
+    await refused(iam.getAccessKeyLastUsed({ AccessKeyId: 'AKIAAAAAAAAAAAAAAAAA' }), 'NoSuchEntityException');
+  });
+
   it('shows a secret to who asked for it and keeps it out of trail, store and log', async () => {
     const { keys } = await newUser();
     const secret = keys.secretAccessKey;

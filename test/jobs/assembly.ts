@@ -58,6 +58,7 @@ export async function assemble() {
     keys: reader,
     identities: reader,
     events: new Lookup(trailFolder),
+    regions: ['us-east-1'],
     hsm,
     changes,
     clock,

@@ -1,5 +1,6 @@
 import type { Operation } from '../operation.ts';
 import { createAccessKey, deleteAccessKey, listAccessKeys, updateAccessKey } from './access-key.ts';
+import { getAccessKeyLastUsed } from './access-key-last-used.ts';
 import { getAccountSummary } from './account.ts';
 import { getAccountAuthorizationDetails } from './account-details.ts';
 import { attachmentOperations } from './attachment.ts';
@@ -49,6 +50,7 @@ export const iamOperations: readonly Operation[] = [
   deletePolicyVersion,
   deleteRole,
   deleteUser,
+  getAccessKeyLastUsed,
   getAccountAuthorizationDetails,
   getAccountSummary,
   getContextKeysForCustomPolicy,
