@@ -4,7 +4,15 @@ import type { MaybePromise } from '../maybe-promise.ts';
 import type { Page } from '../page.ts';
 import type { Tag } from '../tag.ts';
 import type { Grant } from './grant.ts';
+import type { GrantIndex, GrantsSought } from './grant-index.ts';
 import type { Alias, Key, KeyState } from './key.ts';
+
+/** What a grantee was given on a key. */
+export interface GrantsFound {
+  readonly grants: readonly Grant[];
+  /** Whether there are more than a node keeps of one grantee: then they are to be sought for each request. */
+  readonly more: boolean;
+}
 
 /** What may be read, in every process. Keys in states `Creating` and `Abandoning` are not there. */
 export interface KeyRepository {
@@ -25,10 +33,17 @@ export interface KeyRepository {
   ): Promise<Page<Alias>>;
   /** Tags by key. */
   listTags(scope: Scope, keyId: string, after: string | undefined, limit: number): Promise<Page<Tag>>;
-  /** The grants on a key that name a grantee by exactly this id, by their ids. At once where they are cached. */
-  findGrants(scope: Scope, keyId: string, granteeId: string): MaybePromise<readonly Grant[]>;
+  /** The grants on a key that name a grantee by exactly this id. At once where they are cached. */
+  findGrants(scope: Scope, keyId: string, granteeId: string): MaybePromise<GrantsFound>;
+  /** Of those, the ones that are sought, however many there are. */
+  findGrantsSought(
+    scope: Scope,
+    keyId: string,
+    granteeId: string,
+    sought: GrantsSought,
+  ): Promise<readonly Grant[]>;
   findGrant(scope: Scope, keyId: string, grantId: string): Promise<Grant | undefined>;
-  /** The id of the grant that was made with this fingerprint, as `grantFingerprint` gives it. */
+  /** The id of the grant that was made with this fingerprint. */
   findGrantId(scope: Scope, keyId: string, fingerprint: string): Promise<string | undefined>;
   /** Grants on a key by their ids, of one grantee where `granteeId` is given. */
   listGrants(
@@ -112,8 +127,8 @@ export type KeyChange = Scope &
         readonly type: 'grant-created';
         readonly grant: Grant;
         readonly from: readonly KeyState[];
-        /** As `grantFingerprint` gives it; a conflict where the key has a grant of the same. */
-        readonly fingerprint: string | undefined;
+        /** A conflict where the key has a grant of the same fingerprint. */
+        readonly index: GrantIndex;
         /** How many grants a key may have in all. */
         readonly limit: number;
       }

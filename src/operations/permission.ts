@@ -43,9 +43,10 @@ async function withGrants(
     return toRefusal(caller, subject, decision);
   }
   const grantees = granteesOf(caller.principal);
-  const grants = await grantsFor(services.keys, subject.key, grantees, caller.grantTokens);
   const { encryptionContext, newGrant } = subject;
-  const grant = grantAllows(grants, grantees, { operation, encryptionContext, newGrant });
+  const request = { operation, encryptionContext, newGrant };
+  const grants = await grantsFor(services.keys, subject.key, grantees, caller.grantTokens, request);
+  const grant = grantAllows(grants, grantees, request);
   if (grant === undefined) return toRefusal(caller, subject, decision);
   return toRefusal(caller, subject, await decideFor(caller, subject, services, { grant: () => grant }));
 }

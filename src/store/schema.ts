@@ -173,6 +173,9 @@ interface GrantsTable {
   created_at: number;
   /** Null is for a grant without a name, which is like no other. */
   fingerprint: string | null;
+  /** As `GrantIndex.anchor`. */
+  anchor: string;
+  describes: 0 | 1;
 }
 
 interface OutboxTable {

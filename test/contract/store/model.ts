@@ -168,7 +168,7 @@ const change: fc.Arbitrary<Change> = fc.oneof(
         type: 'grant-created',
         grant: newGrant({ keyId, grantId }),
         from,
-        fingerprint: grantId,
+        index: { fingerprint: grantId, anchor: grantId, describes: false },
         limit: grantLimit,
       }),
     ),
@@ -203,7 +203,7 @@ export function modelContract(make: MakePlace): void {
             expect(key).to.include({ state: there.state, description: there.description });
             const { items } = await reader.listTags(scope, keyId, undefined, 50);
             expect(items.map((tag) => [tag.key, tag.value])).to.deep.equal([...there.tags].sort());
-            const grants = await reader.findGrants(scope, keyId, newGrant({ keyId }).granteeId);
+            const { grants } = await reader.findGrants(scope, keyId, newGrant({ keyId }).granteeId);
             expect(grants.map(({ grantId }) => grantId)).to.deep.equal([...there.grants].sort());
           }
           for (const aliasName of aliasNames) {
