@@ -1,5 +1,4 @@
-import type { AuditRecord } from '../audit/record.ts';
-import type { ChangeOutcome, Invalidation } from '../keys/repository.ts';
+import type { ChangeOutcome, ChangeRecord, Invalidation } from '../keys/repository.ts';
 import type { Change } from '../store/store.ts';
 
 /** What the processes of a node say to each other. */
@@ -11,7 +10,7 @@ export type WorkerMessage =
       readonly type: 'change';
       readonly id: number;
       readonly change: Change;
-      readonly record: AuditRecord | undefined;
+      readonly record: ChangeRecord;
     }
   /** The worker's caches have taken the change of this number. */
   | { readonly type: 'taken'; readonly sequence: number }

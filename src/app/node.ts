@@ -1,8 +1,8 @@
 import cluster, { type Worker } from 'node:cluster';
 import type { Logger } from 'pino';
-import type { AuditRecord, Trail } from '../audit/record.ts';
+import type { Trail } from '../audit/record.ts';
 import type { Clock } from '../clock.ts';
-import type { ChangeOutcome, ChangeWriter, Invalidation } from '../keys/repository.ts';
+import type { ChangeOutcome, ChangeRecord, ChangeWriter, Invalidation } from '../keys/repository.ts';
 import { aggregate, type Metrics, type MetricsSnapshot } from '../metrics/registry.ts';
 import { internalError } from '../operations/failure.ts';
 import type { Change, StoreWriter } from '../store/store.ts';
@@ -66,7 +66,7 @@ export class Node implements ChangeWriter<Change> {
     return (await Promise.all(urls))[0] ?? '';
   }
 
-  async apply(change: Change, record: AuditRecord | undefined): Promise<ChangeOutcome> {
+  async apply(change: Change, record: ChangeRecord): Promise<ChangeOutcome> {
     // Nothing may change that can't be recorded.
     if (!this.#parts.trail.writable)
       throw internalError('the trail can not be written, so nothing is changed');

@@ -1,5 +1,4 @@
-import type { AuditRecord } from '../audit/record.ts';
-import type { ChangeOutcome, ChangeWriter, Invalidation } from '../keys/repository.ts';
+import type { ChangeOutcome, ChangeRecord, ChangeWriter, Invalidation } from '../keys/repository.ts';
 import type { Metrics } from '../metrics/registry.ts';
 import { internalError } from '../operations/failure.ts';
 import type { Change } from '../store/store.ts';
@@ -51,7 +50,7 @@ export class PrimaryLink implements ChangeWriter<Change> {
     process.send?.(message, undefined, undefined, () => undefined);
   }
 
-  async apply(change: Change, record: AuditRecord | undefined): Promise<ChangeOutcome> {
+  async apply(change: Change, record: ChangeRecord): Promise<ChangeOutcome> {
     const answer = await this.#ask((id) => ({ type: 'change', id, change, record }));
     if (answer.type === 'change-outcome') return answer.outcome;
     throw internalError(

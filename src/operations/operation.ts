@@ -1,5 +1,6 @@
 import type { z } from 'zod';
 import type { Scope } from '../arn.ts';
+import type { AuditRecord } from '../audit/record.ts';
 import type { Clock } from '../clock.ts';
 import type { KmsError } from '../errors.ts';
 import type { IdentityChange } from '../identity/change.ts';
@@ -84,6 +85,8 @@ export type Subject = {
 
 export type Result =
   | { readonly type: 'answer'; readonly output?: object }
+  /** What was read is no longer so: the request is planned again. */
+  | { readonly type: 'conflict' }
   /** The pipeline makes the change together with its record. */
   | {
       readonly type: 'change';
@@ -93,6 +96,10 @@ export type Result =
       readonly responseElements?: object;
       /** For the trail, where they are known only now (a key just made). */
       readonly keys?: readonly Key[];
+      /** What else the trail tells of the change: what the service did because of the request. */
+      readonly events?: readonly AuditRecord[];
+      /** Takes back what was prepared, where the change was not made. */
+      undo?(): Promise<unknown>;
       /** What a refusal of the store means for this operation. */
       readonly refused?: (refusal: Refusal) => KmsError;
     };

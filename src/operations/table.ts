@@ -5,20 +5,25 @@ import { createKey } from './create-key.ts';
 import { decrypt } from './decrypt.ts';
 import { deleteAlias } from './delete-alias.ts';
 import { describeKey } from './describe-key.ts';
+import { disableKeyRotation } from './disable-key-rotation.ts';
+import { enableKeyRotation } from './enable-key-rotation.ts';
 import { encrypt } from './encrypt.ts';
 import { generateDataKey } from './generate-data-key.ts';
 import { generateDataKeyWithoutPlaintext } from './generate-data-key-without-plaintext.ts';
 import { generateRandom } from './generate-random.ts';
 import { getKeyPolicy } from './get-key-policy.ts';
+import { getKeyRotationStatus } from './get-key-rotation-status.ts';
 import { cancelKeyDeletion, disableKey, enableKey } from './key-state-change.ts';
 import { listAliases } from './list-aliases.ts';
 import { listKeyPolicies } from './list-key-policies.ts';
+import { listKeyRotations } from './list-key-rotations.ts';
 import { listKeys } from './list-keys.ts';
 import { listResourceTags } from './list-resource-tags.ts';
 import { operationNames } from './names.ts';
 import type { Operation } from './operation.ts';
 import { putKeyPolicy } from './put-key-policy.ts';
 import { reEncrypt } from './re-encrypt.ts';
+import { rotateKeyOnDemand } from './rotate-key-on-demand.ts';
 import { scheduleKeyDeletion } from './schedule-key-deletion.ts';
 import { tagResource } from './tag-resource.ts';
 import { untagResource } from './untag-resource.ts';
@@ -33,18 +38,23 @@ const all: readonly Operation[] = [
   deleteAlias,
   describeKey,
   disableKey,
+  disableKeyRotation,
   enableKey,
+  enableKeyRotation,
   encrypt,
   generateDataKey,
   generateDataKeyWithoutPlaintext,
   generateRandom,
   getKeyPolicy,
+  getKeyRotationStatus,
   listAliases,
   listKeyPolicies,
+  listKeyRotations,
   listKeys,
   listResourceTags,
   putKeyPolicy,
   reEncrypt,
+  rotateKeyOnDemand,
   scheduleKeyDeletion,
   tagResource,
   untagResource,

@@ -1,5 +1,12 @@
 import type { Generated } from 'kysely';
-import type { KeyOrigin, KeySpec, KeyState, KeyUsage } from '../keys/key.ts';
+import type {
+  KeyOrigin,
+  KeySpec,
+  KeyState,
+  KeyUsage,
+  PendingMaterialState,
+  RotationType,
+} from '../keys/key.ts';
 
 /** Every time is in milliseconds since the epoch. */
 export interface Schema {
@@ -26,6 +33,8 @@ interface MetaTable {
   store_id: string;
   /** Grows by one with every change. */
   change_sequence: number;
+  /** Leased so far, of all materials that ever were. */
+  encryptions: Generated<number>;
 }
 
 interface AccountsTable {
@@ -124,6 +133,10 @@ interface KeysTable {
   current_material_id: string | null;
   /** Null is for the default policy. */
   policy: string | null;
+  /** Days; null where the key doesn't rotate by itself. */
+  rotation_period: number | null;
+  /** Null where the key doesn't rotate by itself. */
+  next_rotation: number | null;
 }
 
 interface MaterialsTable {
@@ -135,7 +148,17 @@ interface MaterialsTable {
   material_id: string;
   key_material_id: string;
   created_at: number;
+  state: Generated<MaterialState>;
+  /** Null is for the first of a key. */
+  rotation_type: RotationType | null;
+  /** When it became the current one; null where it never did by a rotation. */
+  rotated_at: number | null;
+  /** How often it may have encrypted: what has been leased. */
+  encryptions: Generated<number>;
 }
+
+/** `Ready` materials are the key's: they decrypt, and one of them encrypts. */
+export type MaterialState = 'Ready' | PendingMaterialState;
 
 interface AliasesTable {
   region: string;

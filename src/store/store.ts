@@ -5,7 +5,14 @@ import type { AccessKey } from '../identity/credential.ts';
 import type { Principal } from '../identity/principal.ts';
 import type { IdentityRepository } from '../identity/repository.ts';
 import type { Key, KeyState } from '../keys/key.ts';
-import type { ChangeOutcome, Invalidation, KeyChange, KeyRepository } from '../keys/repository.ts';
+import type {
+  ChangeOutcome,
+  ChangeRecord,
+  Invalidation,
+  KeyChange,
+  KeyRepository,
+} from '../keys/repository.ts';
+import type { MaterialState } from './schema.ts';
 
 /** All that a store changes. */
 export type Change = KeyChange | IdentityChange;
@@ -35,6 +42,7 @@ export interface StoredMaterial extends Scope {
   readonly keyId: string;
   readonly materialId: string;
   readonly state: KeyState;
+  readonly materialState: MaterialState;
 }
 
 /** Reads what is committed, in any process. Every method rejects with a StoreError where the store fails. */
@@ -54,8 +62,8 @@ export interface StoreWriter {
   /** How much there is, keys in every state. */
   count(): Promise<{ accounts: number; keys: number }>;
   changeSequence(): Promise<number>;
-  /** One transaction: what the change presumes, the change, its number, and its record in the outbox. */
-  apply(change: Change, record: AuditRecord | undefined): Promise<Applied>;
+  /** One transaction: what the change presumes, the change, its number, and its records in the outbox. */
+  apply(change: Change, record: ChangeRecord): Promise<Applied>;
 
   /** Records that are not known to be in the trail, oldest first. @param limit at least 1 */
   pendingRecords(limit: number): Promise<readonly PendingRecord[]>;
@@ -66,6 +74,12 @@ export interface StoreWriter {
   dueForDeletion(now: number): Promise<readonly Key[]>;
   /** Keys in `Creating`, being made or left behind by a process that died, and in `Abandoning`. */
   unfinishedCreations(): Promise<readonly Key[]>;
+  /** Enabled keys whose rotation is due, longest first. @param now milliseconds since the epoch */
+  dueForRotation(now: number, limit: number): Promise<readonly Key[]>;
+  /** Enabled keys whose current material may have encrypted so often. */
+  wornOut(encryptions: number, limit: number): Promise<readonly Key[]>;
+  /** Keys with a material in `Creating`, being made or left behind by a process that died, or in `Abandoning`. */
+  unfinishedRotations(): Promise<readonly Key[]>;
   /** Every material that should have an object in the token, in pages. */
   allMaterials(): AsyncIterable<readonly StoredMaterial[]>;
 

@@ -1,14 +1,21 @@
 import type { Kysely, Transaction } from 'kysely';
-import type { AuditRecord } from '../audit/record.ts';
 import type { Clock } from '../clock.ts';
 import type { AccessKey } from '../identity/credential.ts';
 import type { Principal } from '../identity/principal.ts';
+import type { ChangeRecord } from '../keys/repository.ts';
 import { insertAccount } from './changes/account.ts';
 import { make } from './changes/make.ts';
 import { selectAccessKeys, toAccessKey, toPrincipal } from './rows.ts';
 import type { Schema } from './schema.ts';
 import type { Account, Applied, Change, PendingRecord, StoreWriter } from './store.ts';
-import { allMaterials, dueForDeletion, unfinishedCreations } from './work.ts';
+import {
+  allMaterials,
+  dueForDeletion,
+  dueForRotation,
+  unfinishedCreations,
+  unfinishedRotations,
+  wornOut,
+} from './work.ts';
 
 async function nextSequence(trx: Transaction<Schema>): Promise<number> {
   const { change_sequence } = await trx
@@ -44,15 +51,15 @@ export async function storeWriter(
         .change_sequence;
     },
 
-    apply(change: Change, record: AuditRecord | undefined): Promise<Applied> {
+    apply(change: Change, record: ChangeRecord): Promise<Applied> {
       return db.transaction().execute(async (trx): Promise<Applied> => {
         const made = await make(trx, change);
         if (made.type !== 'done') return { outcome: made, invalidation: undefined };
         const sequence = await nextSequence(trx);
-        if (record !== undefined) {
+        for (const one of [record ?? []].flat()) {
           await trx
             .insertInto('outbox')
-            .values({ event_id: record.eventID, record: JSON.stringify(record), created_at: clock.now() })
+            .values({ event_id: one.eventID, record: JSON.stringify(one), created_at: clock.now() })
             .execute();
         }
         const scope = `${change.region}/${change.account}/`;
@@ -88,6 +95,9 @@ export async function storeWriter(
 
     dueForDeletion: (now) => dueForDeletion(db, now),
     unfinishedCreations: () => unfinishedCreations(db),
+    dueForRotation: (now, limit) => dueForRotation(db, now, limit),
+    wornOut: (encryptions, limit) => wornOut(db, encryptions, limit),
+    unfinishedRotations: () => unfinishedRotations(db),
     allMaterials: () => allMaterials(db),
 
     listAccounts(): Promise<readonly Account[]> {
