@@ -91,7 +91,7 @@ export async function runPrimary(config: Config, configFile: string): Promise<vo
     const running = new Node({ store, trail, outbox, metrics, clock, log });
     node = running;
     opened.push(() => running.close(closeMilliseconds));
-    const chores = new Chores({ store, changes: running, hsm, clock, log });
+    const chores = new Chores({ store, changes: running, hsm, clock, log, metrics });
     await chores.clearUp();
     opened.push(() => chores.stop());
     const url = await running.start(config.workers, port);

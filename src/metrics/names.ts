@@ -17,6 +17,10 @@ export const names = {
     name: 'coffer_token_host_restarts',
     help: 'How often the supervisor has started a token host again, by host.',
   },
+  rotations: {
+    name: 'coffer_rotations_total',
+    help: 'Rotations that came due, by outcome: `rotated`, `failed` (tried again: alarm on many).',
+  },
   missingObjects: {
     name: 'coffer_missing_objects_total',
     help: 'Requests that needed a token object that the store knows and the token has lost. Alarm on any.',

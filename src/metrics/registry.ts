@@ -26,6 +26,8 @@ export interface Metrics {
   tokenCall(seconds: number): void;
   /** @param restarts the total that the supervisor tells */
   hostRestarts(host: number, restarts: number): void;
+  /** What the rotation job did. */
+  rotations(rotated: number, failed: number): void;
   /** A token object that the store knows is not there. */
   missingObject(): void;
   /** @param outcome `unsigned`: written, without a MAC */
@@ -85,9 +87,11 @@ export function createMetrics(operations: Iterable<string>): Metrics {
     aggregator: 'max',
     registers,
   });
+  const rotations = new Counter({ ...names.rotations, labelNames: ['outcome'], registers });
+  // From zero on, so that the first one that goes wrong is an increase.
+  for (const outcome of ['rotated', 'failed']) rotations.inc({ outcome }, 0);
   const missingObjects = new Counter({ ...names.missingObjects, registers });
   const trailFlushes = new Counter({ ...names.trailFlushes, labelNames: ['outcome'], registers });
-  // From zero on, so that the first one that goes wrong is an increase.
   for (const outcome of ['written', 'unsigned', 'failed']) trailFlushes.inc({ outcome }, 0);
   const trailFlushSeconds = new Histogram({ ...names.trailFlushSeconds, buckets: latencyBuckets, registers });
   const trailFlushRecords = new Histogram({ ...names.trailFlushRecords, buckets: groupBuckets, registers });
@@ -109,6 +113,10 @@ export function createMetrics(operations: Iterable<string>): Metrics {
     unauthenticated: (error) => unauthenticated.inc({ error }),
     tokenCall: (seconds) => tokenSeconds.add(seconds),
     hostRestarts: (host, restarts) => hostRestarts.set({ host: String(host) }, restarts),
+    rotations(rotated, failed) {
+      rotations.inc({ outcome: 'rotated' }, rotated);
+      rotations.inc({ outcome: 'failed' }, failed);
+    },
     missingObject: () => missingObjects.inc(),
     trailFlush(outcome, records, seconds) {
       trailFlushes.inc({ outcome });
