@@ -108,6 +108,7 @@ export class Chores {
         ending: () => this.#ending,
       });
       metrics.rotations(rotated, failures.length);
+      metrics.mostEncryptions(await this.#parts.store.mostEncryptions());
       if (rotated > 0) log.info({ keys: rotated }, 'rotated keys that were due');
       if (held > 0) {
         log.warn(

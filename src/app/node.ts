@@ -2,6 +2,7 @@ import cluster, { type Worker } from 'node:cluster';
 import type { Logger } from 'pino';
 import type { Trail } from '../audit/record.ts';
 import type { Clock } from '../clock.ts';
+import { encryptionLimit } from '../keys/encryptions.ts';
 import type { ChangeOutcome, ChangeRecord, ChangeWriter, Invalidation } from '../keys/repository.ts';
 import { aggregate, type Metrics, type MetricsSnapshot } from '../metrics/registry.ts';
 import { internalError } from '../operations/failure.ts';
@@ -165,9 +166,19 @@ export class Node implements ChangeWriter<Change> {
           (outcome) => this.#say(member, { type: 'change-outcome', id: message.id, outcome }),
           (cause: unknown) => {
             this.#parts.log.error({ err: cause, change: message.change.type }, 'a change failed');
-            this.#say(member, { type: 'change-failed', id: message.id, detail: String(cause) });
+            this.#say(member, { type: 'failed', id: message.id, detail: String(cause) });
           },
         );
+      case 'encryptions-wanted':
+        return void this.#parts.store
+          .reserveEncryptions(message.material, message.encryptions, encryptionLimit)
+          .then(
+            (reserved) => this.#say(member, { type: 'encryptions-reserved', id: message.id, reserved }),
+            (cause: unknown) => {
+              this.#parts.log.error({ err: cause }, 'encryptions could not be counted');
+              this.#say(member, { type: 'failed', id: message.id, detail: String(cause) });
+            },
+          );
       case 'metrics-asked':
         return void this.#scrape().then((text) =>
           this.#say(member, { type: 'metrics-text', id: message.id, text }),

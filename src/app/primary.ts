@@ -68,6 +68,12 @@ export async function runPrimary(config: Config, configFile: string): Promise<vo
     const port = await claimPort(config.listen);
     const store = await openStoreWriter(config.store.file, clock);
     opened.push(() => store.close());
+    if (store.uncounted > 0) {
+      log.warn(
+        { encryptions: store.uncounted },
+        'the store was restored from a backup: what has been encrypted since is counted for every key',
+      );
+    }
     if (config.token.start) {
       const tier = await startTokenTier(configFile, log, end);
       opened.push(() => tier.stop());

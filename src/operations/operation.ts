@@ -6,6 +6,7 @@ import type { KmsError } from '../errors.ts';
 import type { IdentityChange } from '../identity/change.ts';
 import type { Principal } from '../identity/principal.ts';
 import type { IdentityRepository } from '../identity/repository.ts';
+import type { Encryptions } from '../keys/encryptions.ts';
 import type { Hsm } from '../keys/hsm.ts';
 import type { Key, KeyUsage } from '../keys/key.ts';
 import type { ChangeWriter, KeyChange, KeyRepository, Refusal } from '../keys/repository.ts';
@@ -23,6 +24,7 @@ export interface Services {
   readonly identities: IdentityRepository;
   readonly hsm: Hsm;
   readonly changes: ChangeWriter<Change>;
+  readonly encryptions: Encryptions;
   readonly clock: Clock;
 }
 

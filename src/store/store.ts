@@ -4,6 +4,7 @@ import type { IdentityChange } from '../identity/change.ts';
 import type { AccessKey } from '../identity/credential.ts';
 import type { Principal } from '../identity/principal.ts';
 import type { IdentityRepository } from '../identity/repository.ts';
+import type { MaterialRef } from '../keys/hsm.ts';
 import type { Key, KeyState } from '../keys/key.ts';
 import type {
   ChangeOutcome,
@@ -59,6 +60,11 @@ export interface StoreReader extends KeyRepository, IdentityRepository {
 export interface StoreWriter {
   /** 32 hex digits, made with the store. */
   readonly storeId: string;
+  /**
+   * Encryptions that this store, restored from a backup, knew nothing of: they have been added to the count of every
+   * material, since any of them may have made them all. 0 where it was not.
+   */
+  readonly uncounted: number;
   /** How much there is, keys in every state. */
   count(): Promise<{ accounts: number; keys: number }>;
   changeSequence(): Promise<number>;
@@ -80,6 +86,13 @@ export interface StoreWriter {
   wornOut(encryptions: number, limit: number): Promise<readonly Key[]>;
   /** Keys with a material in `Creating`, being made or left behind by a process that died, or in `Abandoning`. */
   unfinishedRotations(): Promise<readonly Key[]>;
+  /**
+   * Adds to the count of one of a key's materials.
+   * @returns false where it would pass the limit, or there is no such material: then nothing was added
+   */
+  reserveEncryptions(material: Scope & MaterialRef, encryptions: number, limit: number): Promise<boolean>;
+  /** The highest count of a material that is the current one of its key. */
+  mostEncryptions(): Promise<number>;
   /** Every material that should have an object in the token, in pages. */
   allMaterials(): AsyncIterable<readonly StoredMaterial[]>;
 

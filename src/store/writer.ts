@@ -5,6 +5,7 @@ import type { Principal } from '../identity/principal.ts';
 import type { ChangeRecord } from '../keys/repository.ts';
 import { insertAccount } from './changes/account.ts';
 import { make } from './changes/make.ts';
+import { countLost, mostEncryptions, reserveEncryptions } from './encryptions.ts';
 import { selectAccessKeys, toAccessKey, toPrincipal } from './rows.ts';
 import type { Schema } from './schema.ts';
 import type { Account, Applied, Change, PendingRecord, StoreWriter } from './store.ts';
@@ -26,16 +27,23 @@ async function nextSequence(trx: Transaction<Schema>): Promise<number> {
   return change_sequence;
 }
 
-/** @param release lets go of what keeps other writers out */
+/**
+ * @param highWater how many encryptions have been reserved in all, as something says that no backup of the store holds
+ * @param release lets go of what keeps other writers out
+ */
 export async function storeWriter(
   db: Kysely<Schema>,
   clock: Clock,
+  highWater: { readonly mark: number; raise(mark: number): void },
   release: () => void,
 ): Promise<StoreWriter> {
   const { store_id: storeId } = await db.selectFrom('meta').select('store_id').executeTakeFirstOrThrow();
 
+  const uncounted = await countLost(db, highWater.mark);
+
   return {
     storeId,
+    uncounted,
 
     async count(): Promise<{ accounts: number; keys: number }> {
       const rows = (table: 'accounts' | 'keys') =>
@@ -99,6 +107,14 @@ export async function storeWriter(
     wornOut: (encryptions, limit) => wornOut(db, encryptions, limit),
     unfinishedRotations: () => unfinishedRotations(db),
     allMaterials: () => allMaterials(db),
+
+    async reserveEncryptions(material, encryptions, limit): Promise<boolean> {
+      const total = await reserveEncryptions(db, material, encryptions, limit);
+      if (total !== undefined) highWater.raise(total);
+      return total !== undefined;
+    },
+
+    mostEncryptions: () => mostEncryptions(db),
 
     listAccounts(): Promise<readonly Account[]> {
       return db

@@ -3,7 +3,7 @@ import { KmsError } from '../../src/errors.ts';
 import { DueTime, holdMilliseconds } from '../../src/jobs/due.ts';
 import { compare, Unfinished } from '../../src/jobs/reconcile.ts';
 import { type RotateJob, rotateDueKeys, rotationsPerRun } from '../../src/jobs/rotate.ts';
-import { wornAtEncryptions } from '../../src/keys/encryptions.ts';
+import { encryptionLimit, wornAtEncryptions } from '../../src/keys/encryptions.ts';
 import { type Hsm, HsmError } from '../../src/keys/hsm.ts';
 import { nextRotation } from '../../src/keys/rotate.ts';
 import { type Assembly, assemble } from './assembly.ts';
@@ -248,6 +248,44 @@ describe('the rotation of keys, on a real token and store', () => {
     await accounted();
     expect(await run()).to.deep.equal({ ...nothing, rotated: 1 });
     for (const KeyId of keys) expect(await all(KeyId)).to.have.length(2);
+  });
+
+  it('a key whose material has encrypted enough rotates by itself, and its schedule stays', async () => {
+    const KeyId = await rotatingKey();
+    const idle = await coffer.createKey();
+    const date = await next(KeyId);
+    const material = async (keyId: string) => {
+      const [object] = (await coffer.hsm.listObjects()).filter((one) => one.keyId === keyId);
+      return { region: 'us-east-1', account: '111122223333', keyId, materialId: object?.id ?? '' };
+    };
+    const reserve = async (keyId: string, encryptions: number) =>
+      expect(
+        await coffer.store.reserveEncryptions(await material(keyId), encryptions, encryptionLimit),
+      ).to.equal(true);
+    await reserve(KeyId, wornAtEncryptions - 1);
+    expect(await run()).to.deep.equal(nothing);
+    await reserve(KeyId, 1);
+    expect(await run()).to.deep.equal({ ...nothing, rotated: 1 });
+    expect(await run()).to.deep.equal(nothing);
+    const [, rotated] = await all(KeyId);
+    expect(rotated).to.deep.include({ RotationType: 'AUTOMATIC', KeyMaterialState: 'CURRENT' });
+    expect(await next(KeyId)).to.equal(date);
+
+    // Where it could not be rotated in time it encrypts no more, until it is; it decrypts always.
+    const old = await encrypt(KeyId);
+    await reserve(idle, encryptionLimit);
+    expect(await code(encrypt(idle))).to.equal('KMSInvalidStateException');
+    const NumberOfBytes = 16;
+    expect(await code(coffer.call('GenerateDataKey', { KeyId: idle, NumberOfBytes }))).to.equal(
+      'KMSInvalidStateException',
+    );
+    const move = { CiphertextBlob: old, DestinationKeyId: idle };
+    expect(await code(coffer.call('ReEncrypt', move))).to.equal('KMSInvalidStateException');
+    expect(await code(decrypt(old))).to.equal('none');
+    expect(await run()).to.deep.equal({ ...nothing, rotated: 1 });
+    for (const made of [encrypt(idle), coffer.call('ReEncrypt', move)]) {
+      expect(await code(made)).to.equal('none');
+    }
   });
 
   describe('that dies', () => {
