@@ -250,6 +250,31 @@ describe('the rotation of keys, on a real token and store', () => {
     for (const KeyId of keys) expect(await all(KeyId)).to.have.length(2);
   });
 
+  it('a rotation on demand that comes to nothing takes back at once what it made', async () => {
+    const KeyId = await coffer.createKey();
+    const { apply } = coffer.changes;
+    /** What happens just before the new material would become the current one. */
+    const meanwhile = (happens: () => Promise<unknown>) => {
+      coffer.changes.apply = async (change, record) => {
+        if (change.type === 'material-rotated') {
+          coffer.changes.apply = apply;
+          await happens();
+        }
+        return apply(change, record);
+      };
+    };
+    meanwhile(() => coffer.call('DisableKey', { KeyId }));
+    expect(await code(coffer.call('RotateKeyOnDemand', { KeyId }))).to.equal('DisabledException');
+    await coffer.call('EnableKey', { KeyId });
+    meanwhile(() => Promise.reject(new Error('no disk')));
+    expect(await code(coffer.call('RotateKeyOnDemand', { KeyId }))).to.equal('KMSInternalException');
+    expect(await objects(KeyId)).to.equal(1);
+    expect(await coffer.store.unfinishedRotations()).to.deep.equal([]);
+    expect(await code(coffer.call('RotateKeyOnDemand', { KeyId }))).to.equal('none');
+    expect(await all(KeyId)).to.have.length(2);
+    await accounted();
+  });
+
   it('a key whose material has encrypted enough rotates by itself, and its schedule stays', async () => {
     const KeyId = await rotatingKey();
     const idle = await coffer.createKey();
