@@ -6,6 +6,7 @@ export type ErrorCode =
   | 'AccessDeniedException'
   | 'AlreadyExistsException'
   | 'ConcurrentModificationException'
+  | 'ConflictException'
   | 'DeleteConflictException'
   | 'DependencyTimeoutException'
   | 'DisabledException'

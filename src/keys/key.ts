@@ -20,6 +20,8 @@ export type KeyState =
 export type { KeySpec, KeyUsage };
 export type KeyOrigin = 'AWS_KMS' | 'EXTERNAL';
 
+export type RotationType = 'AUTOMATIC' | 'ON_DEMAND';
+
 /** One generation of a key's secret, an object in the token. */
 export interface Material {
   /** 16 random bytes as 32 lower-case hex digits: the token object's CKA_ID. */
@@ -28,6 +30,22 @@ export interface Material {
   readonly keyMaterialId: string;
   /** Milliseconds since the epoch. */
   readonly createdAt: number;
+  /** How it became the current one, and when (milliseconds since the epoch); the first never did. */
+  readonly rotation?: { readonly type: RotationType; readonly date: number };
+}
+
+/**
+ * `Creating`: the row is there, the token object may not be.
+ * `Abandoning`: it won't be made; the token object, if there is one, is going.
+ * `PendingRotation`: imported, and becomes the current one when the key is rotated on demand.
+ */
+export type PendingMaterialState = 'Creating' | 'Abandoning' | 'PendingRotation';
+
+/** A material that is not one of the key's yet: it neither encrypts nor decrypts. */
+export interface PendingMaterial extends Omit<Material, 'rotation'> {
+  readonly state: PendingMaterialState;
+  /** The rotation that makes it. */
+  readonly rotationType?: RotationType;
 }
 
 /** What the store knows of a key. Immutable: a change makes a new one. */
@@ -47,6 +65,14 @@ export interface Key extends Scope {
   readonly currentMaterialId: string;
   /** Every material that still decrypts, oldest first. */
   readonly materials: readonly Material[];
+  /** At most one at a time. */
+  readonly pending?: PendingMaterial;
+  /** While the key rotates by itself. */
+  readonly rotation?: {
+    readonly periodInDays: number;
+    /** Milliseconds since the epoch. */
+    readonly next: number;
+  };
   /** The key policy's JSON, where users and roles are named by their unique ids; `undefined` for the default policy. */
   readonly policy: string | undefined;
   readonly tags: readonly Tag[];

@@ -5,7 +5,7 @@ import type { Page } from '../page.ts';
 import type { Tag } from '../tag.ts';
 import type { Grant } from './grant.ts';
 import type { GrantIndex, GrantsSought } from './grant-index.ts';
-import type { Alias, Key, KeyState } from './key.ts';
+import type { Alias, Key, KeyState, Material, RotationType } from './key.ts';
 
 /** What a grantee was given on a key. */
 export interface GrantsFound {
@@ -98,6 +98,18 @@ export type KeyChange = Scope &
         /** As `Key.policy`. */
         readonly policy: string;
       }
+    | {
+        readonly type: 'rotation-enabled';
+        readonly keyId: string;
+        readonly from: readonly KeyState[];
+        /** What `Key.rotation.next` must still be. */
+        readonly due: number | undefined;
+        readonly periodInDays: number;
+        /** Milliseconds since the epoch. */
+        readonly next: number;
+      }
+    | { readonly type: 'rotation-disabled'; readonly keyId: string; readonly from: readonly KeyState[] }
+    | MaterialChange
     | { readonly type: 'alias-created'; readonly alias: Alias; readonly from: readonly KeyState[] }
     | {
         readonly type: 'alias-updated';
@@ -135,6 +147,43 @@ export type KeyChange = Scope &
     | { readonly type: 'grant-removed'; readonly keyId: string; readonly grantId: string }
   );
 
+/**
+ * The steps of a rotation. The material is `Creating` while the token makes its object, then it is the current one;
+ * or it is `Abandoning` while the object goes, then there is none.
+ */
+export type MaterialChange = { readonly keyId: string } & (
+  | {
+      readonly type: 'material-creating';
+      readonly from: readonly KeyState[];
+      readonly material: Material;
+      readonly rotationType: RotationType;
+      /** What the current material must still be. */
+      readonly currentMaterialId: string;
+      /** What `Key.rotation.next` must still be, where that is why. */
+      readonly due?: number;
+      /** How many rotations of this type a key may have in all. */
+      readonly limit?: number;
+    }
+  /** Makes a `Creating` or `PendingRotation` material the current one. */
+  | {
+      readonly type: 'material-rotated';
+      readonly from: readonly KeyState[];
+      readonly materialId: string;
+      readonly rotationType: RotationType;
+      /** Milliseconds since the epoch. */
+      readonly date: number;
+      readonly currentMaterialId: string;
+      /** The date that the rotation was due, which must still be the key's, and the next one. */
+      readonly schedule?: { readonly due: number; readonly next: number };
+      /** As above: a material that was imported has not been counted. */
+      readonly limit?: number;
+    }
+  /** Done also where it is abandoned already, or gone: a conflict means that it is one of the key's. */
+  | { readonly type: 'material-abandoning'; readonly materialId: string }
+  /** Removes an `Abandoning` row. */
+  | { readonly type: 'material-abandoned'; readonly materialId: string }
+);
+
 export type ChangeOutcome =
   | { readonly type: 'done' }
   /** What the change names as given no longer holds: read again and decide again. */
@@ -168,8 +217,11 @@ export type Dependent =
  * sees it.
  */
 export interface ChangeWriter<Change extends Scope = KeyChange> {
-  apply(change: Change, record: AuditRecord | undefined): Promise<ChangeOutcome>;
+  apply(change: Change, record: ChangeRecord): Promise<ChangeOutcome>;
 }
+
+/** What the trail tells of a change: nothing of a step that changes nothing for anybody. */
+export type ChangeRecord = AuditRecord | readonly AuditRecord[] | undefined;
 
 /** What a change makes stale. */
 export interface Invalidation {

@@ -1,9 +1,10 @@
-import { hash, randomBytes, randomUUID } from 'node:crypto';
+import { randomUUID } from 'node:crypto';
 import { z } from 'zod';
 import type { Scope } from '../arn.ts';
 import { KmsError } from '../errors.ts';
 import { abandonKey } from '../keys/abandon.ts';
 import type { Key } from '../keys/key.ts';
+import { newMaterial } from '../keys/material.ts';
 import { tagFacts } from './condition.ts';
 import { internalError } from './failure.ts';
 import { members } from './input.ts';
@@ -114,8 +115,7 @@ export const createKey = defineOperation({
 
 function newKey(scope: Scope, given: Pick<Key, 'description' | 'policy' | 'tags'>, now: number): Key {
   const keyId = randomUUID();
-  const materialId = randomBytes(16).toString('hex');
-  const keyMaterialId = hash('sha256', `coffer key material\n${keyId}\n${materialId}`);
+  const material = newMaterial(keyId, now);
   return {
     ...scope,
     keyId,
@@ -125,8 +125,8 @@ function newKey(scope: Scope, given: Pick<Key, 'description' | 'policy' | 'tags'
     keyUsage: 'ENCRYPT_DECRYPT',
     origin: 'AWS_KMS',
     createdAt: now,
-    currentMaterialId: materialId,
-    materials: [{ materialId, keyMaterialId, createdAt: now }],
+    currentMaterialId: material.materialId,
+    materials: [material],
     aliases: [],
   };
 }

@@ -45,6 +45,8 @@ export async function planDataKey(
     subjects: [use(key, action, { keyId: input.KeyId, context: input.EncryptionContext, facts: noFacts })],
     async run() {
       const material = currentMaterial(key);
+      const counted = services.encryptions.spend(key);
+      if (counted !== undefined) await counted;
       const made = await generate(material, context, length);
       return {
         type: 'answer',

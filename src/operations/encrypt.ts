@@ -29,6 +29,8 @@ export const encrypt = defineOperation({
       subjects: [use(key, 'kms:Encrypt', { keyId: input.KeyId, context: input.EncryptionContext })],
       validate: () => checkAlgorithm(key, input.EncryptionAlgorithm),
       async run() {
+        const counted = services.encryptions.spend(key);
+        if (counted !== undefined) await counted;
         const blob = await services.hsm
           .encrypt(currentMaterial(key), context, input.Plaintext)
           .finally(() => input.Plaintext.fill(0));

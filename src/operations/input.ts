@@ -68,6 +68,8 @@ export const members = {
   policy: text(1, 131_072).regex(/^[\t\n\r\u0020-\u00FF]+$/),
   policyName: text(1, 128).regex(/^[\w]+$/),
   pendingWindowInDays: integer(1, 365),
+  rotationPeriodInDays: integer(90, 2560),
+  includeKeyMaterial: z.enum(['ALL_KEY_MATERIAL', 'ROTATIONS_ONLY']),
   tags: z.array(z.strictObject({ TagKey: text(1, 128), TagValue: text(0, 256) })).max(listLimit),
   // More than a key can have, and few enough that a request is recorded whole and done in a moment.
   tagKeys: z.array(text(1, 128)).max(listLimit),

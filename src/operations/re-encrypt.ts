@@ -60,6 +60,8 @@ export const reEncrypt = defineOperation({
       async run() {
         const { blob, keyMaterialId } = source.open();
         const material = currentMaterial(destination);
+        const counted = services.encryptions.spend(destination);
+        if (counted !== undefined) await counted;
         const result = await services.hsm.reEncrypt(blob, from, material, to);
         return {
           type: 'answer',

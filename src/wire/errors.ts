@@ -5,6 +5,7 @@ const statuses: Record<ErrorCode, number> = {
   AccessDeniedException: 400,
   AlreadyExistsException: 400,
   ConcurrentModificationException: 409,
+  ConflictException: 400,
   DeleteConflictException: 409,
   DependencyTimeoutException: 503,
   DisabledException: 400,

@@ -11,15 +11,19 @@ const supported = new Set([
   'DeleteAlias',
   'DescribeKey',
   'DisableKey',
+  'DisableKeyRotation',
   'EnableKey',
+  'EnableKeyRotation',
   'Encrypt',
   'GenerateDataKey',
   'GenerateDataKeyWithoutPlaintext',
   'GenerateRandom',
   'GetKeyPolicy',
+  'GetKeyRotationStatus',
   'ListAliases',
   'ListGrants',
   'ListKeyPolicies',
+  'ListKeyRotations',
   'ListKeys',
   'ListResourceTags',
   'PutKeyPolicy',
@@ -27,6 +31,7 @@ const supported = new Set([
   'ReEncrypt',
   'RetireGrant',
   'RevokeGrant',
+  'RotateKeyOnDemand',
   'ScheduleKeyDeletion',
   'TagResource',
   'UntagResource',
@@ -92,7 +97,7 @@ describe('what Coffer does not do yet, it says', () => {
     const all = operations();
     expect(all.map(({ name }) => name)).to.include.members([...supported]);
     const others = all.filter(({ name }) => !supported.has(name));
-    expect(others.length).to.be.above(25);
+    expect(others.length).to.be.above(20);
     for (const { name, required } of others) {
       const input = Object.fromEntries(
         required.map((member) => {

@@ -3,6 +3,7 @@ import { first } from './0001-first.ts';
 import { keyPolicies } from './0002-key-policies.ts';
 import { identitiesMigration } from './0003-identities.ts';
 import { grants } from './0004-grants.ts';
+import { rotation } from './0005-rotation.ts';
 
 /** Every migration by its name, which sorts in the order of time. One that has been released never changes. */
 export const migrations: Readonly<Record<string, Migration>> = {
@@ -10,4 +11,5 @@ export const migrations: Readonly<Record<string, Migration>> = {
   '0002-key-policies': keyPolicies,
   '0003-identities': identitiesMigration,
   '0004-grants': grants,
+  '0005-rotation': rotation,
 };
