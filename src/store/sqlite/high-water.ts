@@ -1,4 +1,4 @@
-import { closeSync, constants, openSync, readFileSync, writeSync } from 'node:fs';
+import { closeSync, constants, fchmodSync, openSync, readFileSync, writeSync } from 'node:fs';
 
 /**
  * How many encryptions have been reserved in all, beside the store: where the store says less, it was restored from
@@ -19,6 +19,8 @@ const digits = 16;
 /** @param file made, mode 0600, where there is none */
 export function openHighWater(file: string): HighWater {
   const descriptor = openSync(file, constants.O_RDWR | constants.O_CREAT, 0o600);
+  // The umask has no say.
+  fchmodSync(descriptor, 0o600);
   const text = readFileSync(descriptor, 'latin1');
   return {
     mark: /^\d{16}$/.test(text) ? Number(text) : 0,
