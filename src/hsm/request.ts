@@ -2,6 +2,12 @@
 import { headerBytes, ivBytes, tagBytes } from '../keys/ciphertext.ts';
 import { trailCheckpointDomain } from '../keys/hsm.ts';
 import {
+  type ImportRequest,
+  readCreateWrappingKey,
+  readDestroyWrappingKey,
+  readImportKey,
+} from './request-import.ts';
+import {
   type KeyRequest,
   makingFactor,
   readDataKeyPair,
@@ -41,6 +47,9 @@ export const operationCodes = {
   generateDataKeyPairWithoutPlaintext: 25,
   capabilities: 26,
   wake: 27,
+  createWrappingKey: 28,
+  destroyWrappingKey: 29,
+  importKey: 30,
 } as const;
 
 export type Operation = keyof typeof operationCodes;
@@ -90,7 +99,8 @@ export type Request =
     }
   | { readonly operation: 'health' | 'identity' | 'listObjects' | 'trailPublicKey' }
   | { readonly operation: 'claim'; readonly storeId: Buffer }
-  | KeyRequest;
+  | KeyRequest
+  | ImportRequest;
 
 /** Plaintext of Encrypt, bytes (AWS KMS API reference, Encrypt). */
 export const plaintextLimit = 4096;
@@ -216,6 +226,12 @@ export function readRequest(code: number, buffer: Buffer, start: number, end: nu
       return readDataKeyPair(buffer.subarray(start, end), false, contextLimit);
     case operationCodes.capabilities:
       return size === 0 ? { operation: 'capabilities' } : undefined;
+    case operationCodes.createWrappingKey:
+      return readCreateWrappingKey(buffer.subarray(start, end));
+    case operationCodes.destroyWrappingKey:
+      return readDestroyWrappingKey(buffer.subarray(start, end));
+    case operationCodes.importKey:
+      return readImportKey(buffer.subarray(start, end));
     case operationCodes.wake:
       return size === 0 ? { operation: 'wake' } : undefined;
     default:
@@ -223,26 +239,28 @@ export function readRequest(code: number, buffer: Buffer, start: number, end: nu
   }
 }
 
-/** How many times the usual deadline a request may take: generating, and reading every object of a token. */
+/** How many times the usual deadline a request may take: generating RSA keys, and what is many calls. */
 export function deadlineFactor(request: Request): number {
   switch (request.operation) {
     case 'claim':
     case 'listObjects':
     case 'identity':
-      return readingFactor;
+    case 'importKey':
+      return severalFactor;
     case 'makeKey':
       return makingFactor(request.keySpec);
     case 'generateDataKeyPair':
     case 'generateDataKeyPairWithoutPlaintext':
       return makingFactor(request.pairSpec);
     case 'capabilities':
+    case 'createWrappingKey':
       return slowFactor;
     default:
       return 1;
   }
 }
 
-export const readingFactor = 4;
+export const severalFactor = 4;
 
 export function isTrailMacInput(data: Buffer): boolean {
   return data.length === trailMacBytes && data.subarray(0, trailMacDomain.length).equals(trailMacDomain);

@@ -7,7 +7,7 @@ import { Failure } from './failure.ts';
 import { type FoundKey, findKey, findPublicKey, specOf } from './found.ts';
 import { generateKey } from './material.ts';
 import type { Leave } from './mechanism.ts';
-import { prove } from './proof.ts';
+import { isNative } from './proof.ts';
 import { fromModulus, publicKeyOf, spki } from './public-key.ts';
 import type { Token } from './token.ts';
 import {
@@ -103,14 +103,12 @@ export class KeyPerformer {
   #isNative(key: KeyInSession & FoundKey, algorithm: OaepAlgorithm): boolean {
     const known = this.#native.get(algorithm);
     if (known !== undefined) return known;
-    const { hostOaep } = this.#leave;
-    const publicKey = fromModulus(key.modulus);
-    const { algorithms, inHost, vague } = this.#token.apart((session) =>
-      prove({ ...key, session: session.handle }, 'ENCRYPT_DECRYPT', publicKey, undefined, hostOaep),
+    const native = this.#token.apart((session) =>
+      isNative({ ...key, session: session.handle }, fromModulus(key.modulus), algorithm),
     );
-    const native = algorithms.includes(algorithm) && !inHost.includes(algorithm);
-    if (!native && !hostOaep) throw new Failure('unsupported', `the token can't do ${algorithm}`);
-    if (vague) this.#token.assertHealthy();
+    // What a token says that is gone isn't kept.
+    if (!native) this.#token.assertHealthy();
+    if (!native && !this.#leave.hostOaep) throw new Failure('unsupported', `the token can't do ${algorithm}`);
     this.#native.set(algorithm, native);
     return native;
   }
