@@ -6,7 +6,7 @@ import {
   type WrappingKeySpec,
   wrappedLimit,
 } from '../keys/spec/wrapping.ts';
-import { keySpecCodes, keyUsageCodes, wrappingCodes, wrappingKeySpecCodes } from './code.ts';
+import { keySpecCodes, keyUsageCodes, operationCodes, wrappingCodes, wrappingKeySpecCodes } from './code.ts';
 
 export type ImportRequest =
   | {
@@ -34,8 +34,24 @@ const materialBytes = 32;
 export const wrappingIdBytes = 16;
 export const fingerprintBytes = 32;
 
+/** Reads the body of a request of an import; `undefined` where it is none, or isn't exactly of its operation's layout. */
+export function readImportRequest(code: number, body: Buffer): ImportRequest | undefined {
+  switch (code) {
+    case operationCodes.createWrappingKey:
+      return readCreateWrappingKey(body);
+    case operationCodes.destroyWrappingKey:
+      return body.length === wrappingIdBytes
+        ? { operation: 'destroyWrappingKey', wrappingId: body }
+        : undefined;
+    case operationCodes.importKey:
+      return readImportKey(body);
+    default:
+      return undefined;
+  }
+}
+
 /** Wrapping id 16 B ‖ wrapping key spec 1 B ‖ algorithm 1 B ‖ key spec 1 B ‖ key usage 1 B. */
-export function readCreateWrappingKey(body: Buffer): ImportRequest | undefined {
+function readCreateWrappingKey(body: Buffer): ImportRequest | undefined {
   if (body.length !== wrappingIdBytes + 4) return undefined;
   const wrappingKeySpec = wrappingKeySpecCodes[body[wrappingIdBytes] ?? -1];
   const algorithm = wrappingCodes[body[wrappingIdBytes + 1] ?? -1];
@@ -46,15 +62,11 @@ export function readCreateWrappingKey(body: Buffer): ImportRequest | undefined {
   return { operation: 'createWrappingKey', wrappingId, wrappingKeySpec, algorithm, ...key };
 }
 
-export function readDestroyWrappingKey(body: Buffer): ImportRequest | undefined {
-  return body.length === wrappingIdBytes ? { operation: 'destroyWrappingKey', wrappingId: body } : undefined;
-}
-
 /**
  * Material 32 B ‖ wrapping id 16 B ‖ algorithm 1 B ‖ key spec 1 B ‖ key usage 1 B ‖ length of the expected fingerprint 1 B
  * (0 or 32) ‖ that ‖ wrapped material.
  */
-export function readImportKey(body: Buffer): ImportRequest | undefined {
+function readImportKey(body: Buffer): ImportRequest | undefined {
   const namesAt = materialBytes + wrappingIdBytes;
   const expectedAt = namesAt + 4;
   if (body.length <= expectedAt) return undefined;

@@ -1,58 +1,11 @@
 /** What a client may ask of a host: one code and one layout an operation. No request carries an IV to encrypt under. */
 import { headerBytes, ivBytes, tagBytes } from '../keys/ciphertext.ts';
 import { trailCheckpointDomain } from '../keys/hsm.ts';
-import {
-  type ImportRequest,
-  readCreateWrappingKey,
-  readDestroyWrappingKey,
-  readImportKey,
-} from './request-import.ts';
-import {
-  type KeyRequest,
-  makingFactor,
-  readDataKeyPair,
-  readDeriveSharedSecret,
-  readMac,
-  readMakeKey,
-  readRsaDecrypt,
-  readSign,
-  slowFactor,
-} from './request-key.ts';
+import { operationCodes } from './code.ts';
+import { type ImportRequest, readImportRequest } from './request-import.ts';
+import { type KeyRequest, makingFactor, readKeyRequest, slowFactor } from './request-key.ts';
 
-export const operationCodes = {
-  generateKey: 1,
-  destroyKey: 2,
-  encrypt: 3,
-  decrypt: 4,
-  reEncrypt: 5,
-  generateDataKey: 6,
-  generateDataKeyWithoutPlaintext: 7,
-  random: 8,
-  trailMac: 9,
-  createAccessKeySecret: 10,
-  deriveSigningKey: 11,
-  health: 12,
-  identity: 13,
-  claim: 14,
-  listObjects: 15,
-  trailSign: 16,
-  trailPublicKey: 17,
-  makeKey: 18,
-  publicKey: 19,
-  sign: 20,
-  mac: 21,
-  rsaDecrypt: 22,
-  deriveSharedSecret: 23,
-  generateDataKeyPair: 24,
-  generateDataKeyPairWithoutPlaintext: 25,
-  capabilities: 26,
-  wake: 27,
-  createWrappingKey: 28,
-  destroyWrappingKey: 29,
-  importKey: 30,
-} as const;
-
-export type Operation = keyof typeof operationCodes;
+export { operationCodes };
 
 /** The parts of a blob and its context as they cross: the AAD lies in one piece and needs no copy. */
 export interface SealedParts {
@@ -206,36 +159,10 @@ export function readRequest(code: number, buffer: Buffer, start: number, end: nu
       return size === 0 ? { operation: 'listObjects' } : undefined;
     case operationCodes.claim:
       return size === 16 ? { operation: 'claim', storeId: buffer.subarray(start, end) } : undefined;
-    case operationCodes.makeKey:
-      return readMakeKey(buffer.subarray(start, end));
-    case operationCodes.publicKey:
-      return size === materialBytes
-        ? { operation: 'publicKey', material: buffer.subarray(start, end) }
-        : undefined;
-    case operationCodes.sign:
-      return readSign(buffer.subarray(start, end));
-    case operationCodes.mac:
-      return readMac(buffer.subarray(start, end));
-    case operationCodes.rsaDecrypt:
-      return readRsaDecrypt(buffer.subarray(start, end));
-    case operationCodes.deriveSharedSecret:
-      return readDeriveSharedSecret(buffer.subarray(start, end));
-    case operationCodes.generateDataKeyPair:
-      return readDataKeyPair(buffer.subarray(start, end), true, contextLimit);
-    case operationCodes.generateDataKeyPairWithoutPlaintext:
-      return readDataKeyPair(buffer.subarray(start, end), false, contextLimit);
-    case operationCodes.capabilities:
-      return size === 0 ? { operation: 'capabilities' } : undefined;
-    case operationCodes.createWrappingKey:
-      return readCreateWrappingKey(buffer.subarray(start, end));
-    case operationCodes.destroyWrappingKey:
-      return readDestroyWrappingKey(buffer.subarray(start, end));
-    case operationCodes.importKey:
-      return readImportKey(buffer.subarray(start, end));
-    case operationCodes.wake:
-      return size === 0 ? { operation: 'wake' } : undefined;
-    default:
-      return undefined;
+    default: {
+      const body = buffer.subarray(start, end);
+      return readKeyRequest(code, body, contextLimit) ?? readImportRequest(code, body);
+    }
   }
 }
 

@@ -11,21 +11,18 @@ import { makeDataKeyPair } from './data-key-pair.ts';
 import { Entropy } from './entropy.ts';
 import { Failure } from './failure.ts';
 import { labelHandle, materialHandle } from './handle.ts';
-import { Importer } from './import.ts';
 import { destroyMaterial, generateCipher } from './material.ts';
 import type { Leave } from './mechanism.ts';
 import { trailLabel } from './object.ts';
 import { KeyPerformer } from './perform-key.ts';
 import { drawSecret, isDerivable, seal, signingKey, signingKeyBytes, unseal } from './signing.ts';
 import type { Token } from './token.ts';
-import { destroyWrappingKey } from './wrapping.ts';
 
 export class Performer {
   readonly entropy: Entropy;
   readonly #token: Token;
   readonly #restarts: number;
   readonly #keys: KeyPerformer;
-  readonly #importer: Importer;
   readonly #wake: () => void;
   /** Header and context of the request in hand. */
   #aad = Buffer.allocUnsafeSlow(16 * 1024);
@@ -40,7 +37,6 @@ export class Performer {
     this.#token = token;
     this.#restarts = restarts;
     this.#keys = new KeyPerformer(token, leave);
-    this.#importer = new Importer(token, leave);
     this.#wake = wake;
     this.entropy = new Entropy((target) => {
       token.run(() => token.lib.C_GenerateRandom(token.session, target));
@@ -207,31 +203,6 @@ export class Performer {
       case 'health': {
         const problem = this.#health();
         this.#json({ restarts: this.#restarts, ...(problem !== undefined && { problem }) }, id, writer);
-        return;
-      }
-      case 'capabilities':
-        this.#json({ keys: this.#keys.capabilities.all(), imports: this.#importer.all() }, id, writer);
-        return;
-      case 'createWrappingKey': {
-        const { inToken, publicKey } = this.#importer.createWrappingKey(request);
-        writer.begin(okCode, id, 1 + publicKey.length);
-        writer.u8(inToken ? 1 : 0);
-        writer.bytes(publicKey);
-        return;
-      }
-      case 'destroyWrappingKey': {
-        const existed = destroyWrappingKey(this.#token, request.wrappingId);
-        writer.begin(okCode, id, 1);
-        writer.u8(existed ? 1 : 0);
-        return;
-      }
-      case 'importKey': {
-        const { imported, inToken, fingerprint, publicKey } = this.#importer.importKey(request);
-        writer.begin(okCode, id, 2 + fingerprint.length + (publicKey?.length ?? 0));
-        writer.u8(imported ? 1 : 0);
-        writer.u8(inToken ? 1 : 0);
-        writer.bytes(fingerprint);
-        if (publicKey !== undefined) writer.bytes(publicKey);
         return;
       }
       case 'wake':
