@@ -1,6 +1,5 @@
 import {
   constants,
-  createCipheriv,
   createDecipheriv,
   createHmac,
   createPublicKey,
@@ -16,12 +15,7 @@ import { expect } from 'chai';
 import { headerBytes, parseCiphertext } from '../../../src/keys/ciphertext.ts';
 import { canonicalContext } from '../../../src/keys/context.ts';
 import type { Hsm, ImportResult, MaterialRef } from '../../../src/keys/hsm.ts';
-import {
-  encryptionAlgorithms,
-  macAlgorithms,
-  type SigningFacts,
-  signingAlgorithms,
-} from '../../../src/keys/spec/algorithm.ts';
+import { macAlgorithms, type SigningFacts, signingAlgorithms } from '../../../src/keys/spec/algorithm.ts';
 import {
   factsOf,
   isKeySpec,
@@ -38,6 +32,7 @@ import {
 } from '../../../src/keys/spec/wrapping.ts';
 import { newMaterial, outcomeOf } from '../../fault/load.ts';
 import { startTier, type Tier, tokens } from './tier.ts';
+import { wrap } from './wrap.ts';
 
 const storeId = '00112233445566778899aabbccddeeff';
 const context = canonicalContext({ purpose: 'import' });
@@ -60,22 +55,6 @@ const unable: Readonly<Record<'SoftHSM 2' | 'NSS softokn', readonly KeySpec[]>> 
   'SoftHSM 2': [],
   'NSS softokn': ['ECC_SECG_P256K1', 'ECC_NIST_EDWARDS25519'],
 };
-
-/** Wraps as the guide of AWS KMS does with openssl. */
-function wrap(publicKey: Buffer, algorithm: WrappingAlgorithm, material: Buffer, keyBytes = 32): Buffer {
-  const key = createPublicKey({ key: publicKey, format: 'der', type: 'spki' });
-  const padding = constants.RSA_PKCS1_OAEP_PADDING;
-  const { oaep, aesKeyWrap } = wrappingAlgorithms[algorithm];
-  const oaepHash = encryptionAlgorithms[oaep].hash;
-  if (!aesKeyWrap) return publicEncrypt({ key, padding, oaepHash }, material);
-  const aes = randomBytes(keyBytes);
-  const cipher = createCipheriv(`id-aes${8 * keyBytes}-wrap-pad`, aes, Buffer.from('a65959a6', 'hex'));
-  return Buffer.concat([
-    publicEncrypt({ key, padding, oaepHash }, aes),
-    cipher.update(material),
-    cipher.final(),
-  ]);
-}
 
 /** Material, and for a pair its halves as node:crypto has them. */
 interface Sample {
