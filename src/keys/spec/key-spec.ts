@@ -138,6 +138,10 @@ export const keySpecs = {
 
 export type KeySpec = keyof typeof keySpecs;
 
+export function isKeySpec(name: string): name is KeySpec {
+  return Object.hasOwn(keySpecs, name);
+}
+
 /** The facts, as a union that can be told apart by `family`. */
 export function factsOf(keySpec: KeySpec): KeySpecFacts {
   return keySpecs[keySpec];
