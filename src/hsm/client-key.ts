@@ -1,5 +1,6 @@
 /** The half of the client that works with keys of every spec. */
 import { createPublicKey } from 'node:crypto';
+import { encodeEcdsa } from '../der.ts';
 import { type Capability, HsmError, type KeyHsm, type MaterialRef } from '../keys/hsm.ts';
 import {
   type MacAlgorithm,
@@ -10,7 +11,6 @@ import {
 } from '../keys/spec/algorithm.ts';
 import { algorithmsOf, type DataKeyPairSpec, type KeySpec, type KeyUsage } from '../keys/spec/key-spec.ts';
 import { keySpecCodes, keyUsageCodes, macCodes, oaepCodes, signingCodes } from './code.ts';
-import { encodeEcdsa } from './der.ts';
 import type { FrameWriter } from './frame.ts';
 import { operationCodes as codes, contextLimit } from './request.ts';
 import { isModulusLength, isPoint, isSignable, isSlow, makingFactor, slowFactor } from './request-key.ts';

@@ -10,6 +10,7 @@ import { generateDataKey } from './generate-data-key.ts';
 import { generateDataKeyWithoutPlaintext } from './generate-data-key-without-plaintext.ts';
 import { generateRandom } from './generate-random.ts';
 import { getKeyPolicy } from './get-key-policy.ts';
+import { getPublicKey } from './get-public-key.ts';
 import { cancelKeyDeletion, disableKey, enableKey } from './key-state-change.ts';
 import { listAliases } from './list-aliases.ts';
 import { listKeyPolicies } from './list-key-policies.ts';
@@ -40,6 +41,7 @@ const all: readonly Operation[] = [
   generateDataKeyWithoutPlaintext,
   generateRandom,
   getKeyPolicy,
+  getPublicKey,
   listAliases,
   listKeyPolicies,
   listKeys,

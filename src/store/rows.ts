@@ -31,6 +31,8 @@ export function selectKeys(db: Kysely<Schema>) {
       'keys.deletion_date',
       'keys.current_material_id',
       'keys.policy',
+      'keys.public_key',
+      'keys.lacking',
       'materials.material_id',
       'materials.key_material_id',
       'materials.created_at as material_created_at',
@@ -60,6 +62,8 @@ function toKey(row: KeyRow, materials: readonly Material[]): BareKey {
     ...(row.deletion_date !== null && { deletionDate: row.deletion_date }),
     currentMaterialId,
     materials,
+    ...(row.public_key !== null && { publicKey: toBuffer(row.public_key) }),
+    ...(row.lacking !== null && { lacking: JSON.parse(row.lacking) }),
     policy: row.policy ?? undefined,
   };
 }
@@ -150,11 +154,15 @@ export function toPrincipal(
 export function toAccessKey(
   row: Awaited<ReturnType<ReturnType<typeof selectAccessKeys>['execute']>>[number],
 ): AccessKey {
-  const { buffer, byteOffset, byteLength } = row.sealed_secret;
   return {
     accessKeyId: row.access_key_id,
-    sealedSecret: Buffer.from(buffer, byteOffset, byteLength),
+    sealedSecret: toBuffer(row.sealed_secret),
     active: row.active === 1,
     principal: toPrincipal(row),
   };
+}
+
+/** The same bytes, as drivers don't give them. */
+function toBuffer({ buffer, byteOffset, byteLength }: Uint8Array): Buffer {
+  return Buffer.from(buffer, byteOffset, byteLength);
 }

@@ -124,6 +124,10 @@ interface KeysTable {
   current_material_id: string | null;
   /** Null is for the default policy. */
   policy: string | null;
+  /** Of a pair, once it is made: SubjectPublicKeyInfo in DER. */
+  public_key: Uint8Array | null;
+  /** JSON: algorithms of the spec that its token can't do. Null where it can do all. */
+  lacking: string | null;
 }
 
 interface MaterialsTable {

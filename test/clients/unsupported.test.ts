@@ -16,6 +16,7 @@ const supported = new Set([
   'GenerateDataKeyWithoutPlaintext',
   'GenerateRandom',
   'GetKeyPolicy',
+  'GetPublicKey',
   'ListAliases',
   'ListKeyPolicies',
   'ListKeys',
@@ -133,11 +134,20 @@ describe('what Coffer does not do yet, it says', () => {
       ['CreateKey', { Description, XksKeyId: 'x' }, 'XksKeyId'],
       ['CreateKey', { Description, Origin: 'EXTERNAL' }, 'Origin'],
       ['CreateKey', { Description, Origin: 'AWS_CLOUDHSM' }, 'Origin'],
-      ['CreateKey', { Description, KeySpec: 'RSA_2048' }, 'KeySpec'],
-      ['CreateKey', { Description, KeySpec: 'HMAC_256' }, 'KeySpec'],
-      ['CreateKey', { Description, CustomerMasterKeySpec: 'ECC_NIST_P256' }, 'CustomerMasterKeySpec'],
-      ['CreateKey', { Description, KeyUsage: 'SIGN_VERIFY' }, 'KeyUsage'],
-      ['CreateKey', { Description, KeyUsage: 'GENERATE_VERIFY_MAC' }, 'KeyUsage'],
+      ['CreateKey', { Description, KeySpec: 'SM2', KeyUsage: 'SIGN_VERIFY' }, 'KeySpec SM2'],
+      ['CreateKey', { Description, CustomerMasterKeySpec: 'SM2' }, 'CustomerMasterKeySpec SM2'],
+      ...['ML_KEM_512', 'ML_KEM_768', 'ML_KEM_1024'].map(
+        (KeySpec): [string, Record<string, unknown>, string] => [
+          'CreateKey',
+          { Description, KeySpec, KeyUsage: 'ENCAPSULATE_DECAPSULATE' },
+          `KeySpec ${KeySpec}`,
+        ],
+      ),
+      ...['ML_DSA_44', 'ML_DSA_65', 'ML_DSA_87'].map((KeySpec): [string, Record<string, unknown>, string] => [
+        'CreateKey',
+        { Description, KeySpec, KeyUsage: 'SIGN_VERIFY' },
+        `The token of this key store lacks what KeySpec ${KeySpec}`,
+      ]),
     ];
     for (const [operation, input, member] of cases) unsupported(await call(at, operation, input), member);
     expect(await keys()).to.equal(before);

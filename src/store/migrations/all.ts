@@ -2,10 +2,12 @@ import type { Migration } from 'kysely';
 import { first } from './0001-first.ts';
 import { keyPolicies } from './0002-key-policies.ts';
 import { identitiesMigration } from './0003-identities.ts';
+import { publicKeys } from './0006-public-keys.ts';
 
 /** Every migration by its name, which sorts in the order of time. One that has been released never changes. */
 export const migrations: Readonly<Record<string, Migration>> = {
   '0001-first': first,
   '0002-key-policies': keyPolicies,
   '0003-identities': identitiesMigration,
+  '0006-public-keys': publicKeys,
 };
