@@ -24,6 +24,8 @@ export type ErrorCode =
   | 'InvalidSignatureException'
   | 'KeyUnavailableException'
   | 'KMSInternalException'
+  | 'KMSInvalidMacException'
+  | 'KMSInvalidSignatureException'
   | 'KMSInvalidStateException'
   | 'LimitExceededException'
   | 'MalformedPolicyDocumentException'

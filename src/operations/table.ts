@@ -21,11 +21,13 @@ import type { Operation } from './operation.ts';
 import { putKeyPolicy } from './put-key-policy.ts';
 import { reEncrypt } from './re-encrypt.ts';
 import { scheduleKeyDeletion } from './schedule-key-deletion.ts';
+import { sign } from './sign.ts';
 import { stsOperations } from './sts/table.ts';
 import { tagResource } from './tag-resource.ts';
 import { untagResource } from './untag-resource.ts';
 import { updateAlias } from './update-alias.ts';
 import { updateKeyDescription } from './update-key-description.ts';
+import { verify } from './verify.ts';
 
 const all: readonly Operation[] = [
   cancelKeyDeletion,
@@ -49,10 +51,12 @@ const all: readonly Operation[] = [
   putKeyPolicy,
   reEncrypt,
   scheduleKeyDeletion,
+  sign,
   tagResource,
   untagResource,
   updateAlias,
   updateKeyDescription,
+  verify,
   ...stsOperations,
 ];
 

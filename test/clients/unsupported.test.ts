@@ -24,10 +24,12 @@ const supported = new Set([
   'PutKeyPolicy',
   'ReEncrypt',
   'ScheduleKeyDeletion',
+  'Sign',
   'TagResource',
   'UntagResource',
   'UpdateAlias',
   'UpdateKeyDescription',
+  'Verify',
 ]);
 
 const blob = Buffer.from('blob').toString('base64');
