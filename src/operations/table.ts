@@ -8,6 +8,7 @@ import { describeKey } from './describe-key.ts';
 import { encrypt } from './encrypt.ts';
 import { generateDataKey } from './generate-data-key.ts';
 import { generateDataKeyWithoutPlaintext } from './generate-data-key-without-plaintext.ts';
+import { generateMac } from './generate-mac.ts';
 import { generateRandom } from './generate-random.ts';
 import { getKeyPolicy } from './get-key-policy.ts';
 import { getPublicKey } from './get-public-key.ts';
@@ -28,6 +29,7 @@ import { untagResource } from './untag-resource.ts';
 import { updateAlias } from './update-alias.ts';
 import { updateKeyDescription } from './update-key-description.ts';
 import { verify } from './verify.ts';
+import { verifyMac } from './verify-mac.ts';
 
 const all: readonly Operation[] = [
   cancelKeyDeletion,
@@ -41,6 +43,7 @@ const all: readonly Operation[] = [
   encrypt,
   generateDataKey,
   generateDataKeyWithoutPlaintext,
+  generateMac,
   generateRandom,
   getKeyPolicy,
   getPublicKey,
@@ -57,6 +60,7 @@ const all: readonly Operation[] = [
   updateAlias,
   updateKeyDescription,
   verify,
+  verifyMac,
   ...stsOperations,
 ];
 

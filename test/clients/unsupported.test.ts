@@ -14,6 +14,7 @@ const supported = new Set([
   'Encrypt',
   'GenerateDataKey',
   'GenerateDataKeyWithoutPlaintext',
+  'GenerateMac',
   'GenerateRandom',
   'GetKeyPolicy',
   'GetPublicKey',
@@ -30,6 +31,7 @@ const supported = new Set([
   'UpdateAlias',
   'UpdateKeyDescription',
   'Verify',
+  'VerifyMac',
 ]);
 
 const blob = Buffer.from('blob').toString('base64');
