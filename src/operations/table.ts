@@ -4,6 +4,7 @@ import { createAlias } from './create-alias.ts';
 import { createKey } from './create-key.ts';
 import { decrypt } from './decrypt.ts';
 import { deleteAlias } from './delete-alias.ts';
+import { deriveSharedSecret } from './derive-shared-secret.ts';
 import { describeKey } from './describe-key.ts';
 import { encrypt } from './encrypt.ts';
 import { generateDataKey } from './generate-data-key.ts';
@@ -37,6 +38,7 @@ const all: readonly Operation[] = [
   createKey,
   decrypt,
   deleteAlias,
+  deriveSharedSecret,
   describeKey,
   disableKey,
   enableKey,
