@@ -31,6 +31,8 @@ export type ErrorCode =
   | 'InvalidTimeRangeException'
   | 'KeyUnavailableException'
   | 'KMSInternalException'
+  | 'KMSInvalidMacException'
+  | 'KMSInvalidSignatureException'
   | 'KMSInvalidStateException'
   | 'LimitExceededException'
   | 'MalformedPolicyDocumentException'

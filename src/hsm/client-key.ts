@@ -1,5 +1,6 @@
 /** The half of the client that works with keys of every spec. */
 import { createPublicKey } from 'node:crypto';
+import { encodeEcdsa } from '../der.ts';
 import {
   type Capabilities,
   HsmError,
@@ -31,7 +32,6 @@ import {
   wrappingCodes,
   wrappingKeySpecCodes,
 } from './code.ts';
-import { encodeEcdsa } from './der.ts';
 import type { FrameWriter } from './frame.ts';
 import { operationCodes as codes, contextLimit, severalFactor } from './request.ts';
 import { fingerprintBytes } from './request-import.ts';

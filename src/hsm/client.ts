@@ -1,5 +1,6 @@
 /** The Hsm port over the hosts' sockets. */
 import type { Logger } from 'pino';
+import { encodeEcdsa } from '../der.ts';
 import { headerBytes, isCiphertext } from '../keys/ciphertext.ts';
 import {
   type Hsm,
@@ -11,7 +12,6 @@ import {
 } from '../keys/hsm.ts';
 import { KeyClient, refuse, type Where } from './client-key.ts';
 import type { Connection } from './connection.ts';
-import { encodeEcdsa } from './der.ts';
 import type { FrameWriter } from './frame.ts';
 import { Pool } from './pool.ts';
 import { Probes } from './probes.ts';

@@ -1,6 +1,7 @@
 import type { Scope } from '../arn.ts';
 import type { Tag } from '../tag.ts';
-import type { KeySpec, KeyUsage } from './spec/key-spec.ts';
+import type { Algorithm } from './spec/algorithm.ts';
+import { algorithmsOf, type KeySpec, type KeyUsage } from './spec/key-spec.ts';
 
 /**
  * `Creating`: the row is there, the token object may not be; nobody sees the key yet.
@@ -73,6 +74,10 @@ export interface Key extends Scope {
     /** Milliseconds since the epoch. */
     readonly next: number;
   };
+  /** Of a pair, as SubjectPublicKeyInfo in DER. It outlives the material: no other can be imported after it. */
+  readonly publicKey?: Buffer;
+  /** Algorithms of its spec that the token couldn't do when the key was made, where there are any. */
+  readonly lacking?: readonly Algorithm[];
   /** The key policy's JSON, where users and roles are named by their unique ids; `undefined` for the default policy. */
   readonly policy: string | undefined;
   readonly tags: readonly Tag[];
@@ -87,4 +92,10 @@ export interface Alias extends Scope {
   /** Milliseconds since the epoch. */
   readonly createdAt: number;
   readonly updatedAt: number;
+}
+
+/** The algorithms of a key: those of its spec and usage that its token can do. */
+export function algorithmsOfKey({ keySpec, keyUsage, lacking }: Key): readonly Algorithm[] {
+  const all = algorithmsOf(keySpec, keyUsage);
+  return lacking === undefined ? all : all.filter((algorithm) => !lacking.includes(algorithm));
 }

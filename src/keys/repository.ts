@@ -70,7 +70,7 @@ export type KeyChange = Scope &
   /** With its policy and tags. */
   (
     | { readonly type: 'key-creating'; readonly key: Key }
-    | { readonly type: 'key-created'; readonly keyId: string }
+    | { readonly type: 'key-created'; readonly keyId: string /** Of a pair. */; readonly publicKey?: Buffer }
     /** Gives up making a key: from here it can't become `Enabled`, and its object may go. */
     | { readonly type: 'key-abandoning'; readonly keyId: string }
     /** Removes an `Abandoning` row. */

@@ -33,6 +33,8 @@ export function selectKeys(db: Kysely<Schema>) {
       'keys.policy',
       'keys.rotation_period',
       'keys.next_rotation',
+      'keys.public_key',
+      'keys.lacking',
       'materials.material_id',
       'materials.key_material_id',
       'materials.created_at as material_created_at',
@@ -70,6 +72,8 @@ function toKey(row: KeyRow, materials: readonly Material[], pending: PendingMate
       row.next_rotation !== null && {
         rotation: { periodInDays: row.rotation_period, next: row.next_rotation },
       }),
+    ...(row.public_key !== null && { publicKey: toBuffer(row.public_key) }),
+    ...(row.lacking !== null && { lacking: JSON.parse(row.lacking) }),
     policy: row.policy ?? undefined,
   };
 }
@@ -172,11 +176,15 @@ export function toPrincipal(
 export function toAccessKey(
   row: Awaited<ReturnType<ReturnType<typeof selectAccessKeys>['execute']>>[number],
 ): AccessKey {
-  const { buffer, byteOffset, byteLength } = row.sealed_secret;
   return {
     accessKeyId: row.access_key_id,
-    sealedSecret: Buffer.from(buffer, byteOffset, byteLength),
+    sealedSecret: toBuffer(row.sealed_secret),
     active: row.active === 1,
     principal: toPrincipal(row),
   };
+}
+
+/** The same bytes, as drivers don't give them. */
+function toBuffer({ buffer, byteOffset, byteLength }: Uint8Array): Buffer {
+  return Buffer.from(buffer, byteOffset, byteLength);
 }

@@ -140,6 +140,10 @@ interface KeysTable {
   rotation_period: number | null;
   /** Null where the key doesn't rotate by itself. */
   next_rotation: number | null;
+  /** Of a pair, once it is made: SubjectPublicKeyInfo in DER. */
+  public_key: Uint8Array | null;
+  /** JSON: algorithms of the spec that its token can't do. Null where it can do all. */
+  lacking: string | null;
 }
 
 interface MaterialsTable {

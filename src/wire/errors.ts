@@ -30,6 +30,8 @@ const statuses: Record<ErrorCode, number> = {
   InvalidTimeRangeException: 400,
   KeyUnavailableException: 500,
   KMSInternalException: 500,
+  KMSInvalidMacException: 400,
+  KMSInvalidSignatureException: 400,
   KMSInvalidStateException: 400,
   LimitExceededException: 400,
   MalformedPolicyDocumentException: 400,

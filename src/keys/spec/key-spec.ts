@@ -191,3 +191,10 @@ export const refusedKeySpecs = {
 } as const;
 
 export type RefusedKeySpec = keyof typeof refusedKeySpecs;
+
+export function isRefusedKeySpec(name: string): name is RefusedKeySpec {
+  return Object.hasOwn(refusedKeySpecs, name);
+}
+
+/** Usages of refused specs alone. */
+export const refusedKeyUsages = ['ENCAPSULATE_DECAPSULATE'] as const;

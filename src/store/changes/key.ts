@@ -55,6 +55,8 @@ export async function beginKey(trx: Trx, change: ChangeOf<'key-creating'>): Prom
       deletion_date: null,
       current_material_id: key.currentMaterialId,
       policy: key.policy ?? null,
+      public_key: key.publicKey ?? null,
+      lacking: key.lacking === undefined ? null : JSON.stringify(key.lacking),
     })
     .execute();
   for (const [generation, material] of key.materials.entries()) {
@@ -102,7 +104,11 @@ export async function update(
 }
 
 export function finishKey(trx: Trx, change: ChangeOf<'key-created'>): Promise<Made> {
-  return update(trx, change, ['Creating'], { state: 'Enabled' });
+  const { publicKey } = change;
+  return update(trx, change, ['Creating'], {
+    state: 'Enabled',
+    ...(publicKey !== undefined && { public_key: publicKey }),
+  });
 }
 
 export async function setState(trx: Trx, change: ChangeOf<'key-state'>): Promise<Made> {
