@@ -83,7 +83,7 @@ const special = {
   SIGN_VERIFY: ['Sign', 'Verify', 'GetPublicKey'],
   GENERATE_VERIFY_MAC: ['GenerateMac', 'VerifyMac'],
   KEY_AGREEMENT: ['DeriveSharedSecret', 'GetPublicKey'],
-  KEY_ENCAPSULATION: ['Encapsulate', 'Decapsulate', 'GetPublicKey'],
+  ENCAPSULATE_DECAPSULATE: ['Encapsulate', 'Decapsulate', 'GetPublicKey'],
 } as const satisfies Record<string, readonly GrantOperation[]>;
 
 const general: readonly GrantOperation[] = ['CreateGrant', 'DescribeKey', 'RetireGrant'];

@@ -1,4 +1,4 @@
-import { GrantOperation } from '@aws-sdk/client-kms';
+import { GrantOperation, KeyUsageType } from '@aws-sdk/client-kms';
 import { expect } from 'chai';
 import fc from 'fast-check';
 import {
@@ -42,7 +42,7 @@ describe('grant operations', () => {
     ['RSA_2048', 'SIGN_VERIFY', ['Sign', 'Verify', 'GetPublicKey']],
     ['HMAC_256', 'GENERATE_VERIFY_MAC', ['GenerateMac', 'VerifyMac']],
     ['ECC_NIST_P256', 'KEY_AGREEMENT', ['DeriveSharedSecret', 'GetPublicKey']],
-    ['ML_KEM_768', 'KEY_ENCAPSULATION', ['Encapsulate', 'Decapsulate', 'GetPublicKey']],
+    ['ML_KEM_768', 'ENCAPSULATE_DECAPSULATE', ['Encapsulate', 'Decapsulate', 'GetPublicKey']],
   ];
   for (const [spec, usage, own] of cases) {
     it(`suit a key of ${spec} for ${usage}`, () => {
@@ -54,6 +54,12 @@ describe('grant operations', () => {
       ]);
     });
   }
+
+  it('are known for every usage of the service model', () => {
+    for (const usage of Object.values(KeyUsageType)) {
+      expect(supportedGrantOperations('any', usage), usage).to.not.have.length(0);
+    }
+  });
 
   it('suit no key of an unknown kind', () => {
     for (const usage of ['TELEPATHY', 'constructor']) {
