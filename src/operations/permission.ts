@@ -55,6 +55,9 @@ const operationsByAction: ReadonlyMap<string, GrantOperation> = new Map(
   grantOperations.map((operation) => [`kms:${operation}`, operation]),
 );
 
+/** How the grant that is to be retired names whom it lets retire it. */
+const matches = { granted: 'direct', 'granted-to-role': 'role', delegable: undefined } as const;
+
 /**
  * Retiring is the grant's to allow, or the policies' of an account that it names: a key policy has no say (AWS KMS
  * developer guide, "Retiring and revoking grants"). What denies it explicitly, denies it.
@@ -73,10 +76,11 @@ async function refusalToRetire(
       ? denied(principal, action, resource, { explicit: false, because: 'resource-based policy' })
       : deniedElsewhere(principal, action, resource);
   }
+  const match = matches[retirement];
   const decision = await decideFor(caller, subject, services, {
     resource: undefined,
     resourceAccount: principal.account,
-    ...(retirement === 'granted' && { grant: () => ({ grantId: 'to be retired', match: 'direct' }) }),
+    ...(match !== undefined && { grant: () => ({ grantId: 'to be retired', match }) }),
   });
   return toRefusal(caller, subject, decision);
 }
