@@ -1,4 +1,4 @@
-import { closeSync, constants, openSync, readFileSync, writeSync } from 'node:fs';
+import { closeSync, constants, fchmodSync, openSync, readFileSync, writeSync } from 'node:fs';
 
 /**
  * How many encryptions have been reserved in all, beside the store: where the store says less, it was restored from
@@ -8,7 +8,7 @@ import { closeSync, constants, openSync, readFileSync, writeSync } from 'node:fs
 export interface HighWater {
   /** 0 where there is none. */
   readonly mark: number;
-  /** @param mark at least what it was before */
+  /** Nothing happens where it is higher already. */
   raise(mark: number): void;
   close(): void;
 }
@@ -19,10 +19,16 @@ const digits = 16;
 /** @param file made, mode 0600, where there is none */
 export function openHighWater(file: string): HighWater {
   const descriptor = openSync(file, constants.O_RDWR | constants.O_CREAT, 0o600);
+  // The umask has no say, as with the store itself.
+  fchmodSync(descriptor, 0o600);
   const text = readFileSync(descriptor, 'latin1');
+  const mark = /^\d{16}$/.test(text) ? Number(text) : 0;
+  let highest = mark;
   return {
-    mark: /^\d{16}$/.test(text) ? Number(text) : 0,
+    mark,
     raise(mark) {
+      if (mark <= highest) return;
+      highest = mark;
       writeSync(descriptor, String(mark).padStart(digits, '0'), 0, 'latin1');
     },
     close: () => closeSync(descriptor),
