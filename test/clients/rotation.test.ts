@@ -220,6 +220,14 @@ describe('rotation, through the AWS SDK', () => {
     expect(asked?.requestParameters).to.deep.equal({ keyId: KeyId });
   });
 
+  it('metrics tell how keys rotate, and how near to its limit the nearest of them is', async () => {
+    const text = await (await fetch(`${(await service()).url}/metrics`)).text();
+    for (const outcome of ['rotated', 'failed']) {
+      expect(text).to.match(new RegExp(`^coffer_rotations_total\\{outcome="${outcome}"\\} 0$`, 'm'));
+    }
+    expect(text).to.match(/^coffer_most_encryptions \d+$/m);
+  });
+
   it('an alias does not name the key, an unknown member is refused, and nothing is made', async () => {
     const { id: KeyId } = await newKey(client);
     const AliasName = 'alias/rotation-names';

@@ -8,7 +8,7 @@ import { closeSync, constants, fchmodSync, openSync, readFileSync, writeSync } f
 export interface HighWater {
   /** 0 where there is none. */
   readonly mark: number;
-  /** @param mark at least what it was before */
+  /** Nothing happens where it is higher already. */
   raise(mark: number): void;
   close(): void;
 }
@@ -19,12 +19,16 @@ const digits = 16;
 /** @param file made, mode 0600, where there is none */
 export function openHighWater(file: string): HighWater {
   const descriptor = openSync(file, constants.O_RDWR | constants.O_CREAT, 0o600);
-  // The umask has no say.
+  // The umask has no say, as with the store itself.
   fchmodSync(descriptor, 0o600);
   const text = readFileSync(descriptor, 'latin1');
+  const mark = /^\d{16}$/.test(text) ? Number(text) : 0;
+  let highest = mark;
   return {
-    mark: /^\d{16}$/.test(text) ? Number(text) : 0,
+    mark,
     raise(mark) {
+      if (mark <= highest) return;
+      highest = mark;
       writeSync(descriptor, String(mark).padStart(digits, '0'), 0, 'latin1');
     },
     close: () => closeSync(descriptor),
