@@ -3,8 +3,11 @@ import type { Clock } from '../clock.ts';
 import { destroyDueKeys } from '../jobs/destroy.ts';
 import { DueTime } from '../jobs/due.ts';
 import { compare, Unfinished } from '../jobs/reconcile.ts';
+import { rotateDueKeys } from '../jobs/rotate.ts';
+import { wornAtEncryptions } from '../keys/encryptions.ts';
 import type { Hsm } from '../keys/hsm.ts';
 import type { ChangeWriter } from '../keys/repository.ts';
+import type { Metrics } from '../metrics/registry.ts';
 import type { StoreWriter } from '../store/store.ts';
 
 const everyMilliseconds = 60_000;
@@ -16,6 +19,7 @@ export interface ChoreParts {
   readonly hsm: Hsm;
   readonly clock: Clock;
   readonly log: Logger;
+  readonly metrics: Metrics;
 }
 
 /** What the primary does by itself: clearing up at start, then every minute. */
@@ -37,7 +41,11 @@ export class Chores {
   async clearUp(): Promise<void> {
     const { store, hsm, log } = this.#parts;
     const taken = await this.#unfinished.abandonAll();
-    if (taken > 0) log.warn({ keys: taken }, 'took back keys that were being made when the service died');
+    if (taken > 0)
+      log.warn(
+        { keys: taken },
+        'took back keys and key materials that were being made when the service died',
+      );
     const { unexplained, shells, lost } = await compare(store, hsm);
     if (unexplained.length > 0) {
       log.error({ objects: unexplained }, 'the token has objects that the store does not know');
@@ -69,6 +77,7 @@ export class Chores {
     await this.#unfinished
       .abandonOld()
       .catch((cause: unknown) => log.error({ err: cause }, 'half-made keys could not be taken back'));
+    await this.#rotate();
     try {
       const { destroyed, held, failures } = await destroyDueKeys({
         store,
@@ -86,6 +95,30 @@ export class Chores {
         log.error({ keyId, err: cause }, 'a key could not be destroyed');
     } catch (cause) {
       log.error({ err: cause }, 'the deletion job failed: it tries again');
+    }
+  }
+
+  async #rotate(): Promise<void> {
+    const { log, metrics } = this.#parts;
+    try {
+      const { rotated, held, failures } = await rotateDueKeys({
+        ...this.#parts,
+        due: this.#due,
+        wornAt: wornAtEncryptions,
+        ending: () => this.#ending,
+      });
+      metrics.rotations(rotated, failures.length);
+      metrics.mostEncryptions(await this.#parts.store.mostEncryptions());
+      if (rotated > 0) log.info({ keys: rotated }, 'rotated keys that were due');
+      if (held > 0) {
+        log.warn(
+          { keys: held },
+          'keys came due for rotation while the service was down: they are held for an hour',
+        );
+      }
+      for (const { keyId, cause } of failures) log.error({ keyId, err: cause }, 'a key could not be rotated');
+    } catch (cause) {
+      log.error({ err: cause }, 'the rotation job failed: it tries again');
     }
   }
 

@@ -1,6 +1,7 @@
+import type { Scope } from '../arn.ts';
 import type { StreamHead } from '../audit/checkpoint.ts';
-import type { AuditRecord } from '../audit/record.ts';
-import type { ChangeOutcome, Invalidation } from '../keys/repository.ts';
+import type { MaterialRef } from '../keys/hsm.ts';
+import type { ChangeOutcome, ChangeRecord, Invalidation } from '../keys/repository.ts';
 import type { Change } from '../store/store.ts';
 
 /** What the processes of a node say to each other. */
@@ -12,7 +13,14 @@ export type WorkerMessage =
       readonly type: 'change';
       readonly id: number;
       readonly change: Change;
-      readonly record: AuditRecord | undefined;
+      readonly record: ChangeRecord;
+    }
+  /** Asks for a block of a material's count of encryptions. */
+  | {
+      readonly type: 'encryptions-wanted';
+      readonly id: number;
+      readonly material: Scope & MaterialRef;
+      readonly encryptions: number;
     }
   /** The worker's caches have taken the change of this number. */
   | { readonly type: 'taken'; readonly sequence: number }
@@ -26,7 +34,9 @@ export type WorkerMessage =
 /** From the primary to an API worker. */
 export type PrimaryMessage =
   | { readonly type: 'change-outcome'; readonly id: number; readonly outcome: ChangeOutcome }
-  | { readonly type: 'change-failed'; readonly id: number; readonly detail: string }
+  | { readonly type: 'encryptions-reserved'; readonly id: number; readonly reserved: boolean }
+  /** What was asked for in this message failed, and changed nothing. */
+  | { readonly type: 'failed'; readonly id: number; readonly detail: string }
   | { readonly type: 'invalidation'; readonly invalidation: Invalidation }
   /** The worker may serve for a while after `at` (monotonic milliseconds of this machine). */
   | { readonly type: 'lease'; readonly at: number }

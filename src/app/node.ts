@@ -1,9 +1,10 @@
 import cluster, { type Worker } from 'node:cluster';
 import type { Logger } from 'pino';
 import type { StreamHead } from '../audit/checkpoint.ts';
-import type { AuditRecord, Trail } from '../audit/record.ts';
+import type { Trail } from '../audit/record.ts';
 import type { Clock } from '../clock.ts';
-import type { ChangeOutcome, ChangeWriter, Invalidation } from '../keys/repository.ts';
+import { encryptionLimit } from '../keys/encryptions.ts';
+import type { ChangeOutcome, ChangeRecord, ChangeWriter, Invalidation } from '../keys/repository.ts';
 import { aggregate, type Metrics, type MetricsSnapshot } from '../metrics/registry.ts';
 import { internalError } from '../operations/failure.ts';
 import type { Change, StoreWriter } from '../store/store.ts';
@@ -71,7 +72,7 @@ export class Node implements ChangeWriter<Change> {
     return (await Promise.all(urls))[0] ?? '';
   }
 
-  async apply(change: Change, record: AuditRecord | undefined): Promise<ChangeOutcome> {
+  async apply(change: Change, record: ChangeRecord): Promise<ChangeOutcome> {
     // Nothing may change that can't be recorded.
     if (!this.#parts.trail.writable)
       throw internalError('the trail can not be written, so nothing is changed');
@@ -179,7 +180,7 @@ export class Node implements ChangeWriter<Change> {
           (outcome) => this.#say(member, { type: 'change-outcome', id: message.id, outcome }),
           (cause: unknown) => {
             this.#parts.log.error({ err: cause, change: message.change.type }, 'a change failed');
-            this.#say(member, { type: 'change-failed', id: message.id, detail: String(cause) });
+            this.#say(member, { type: 'failed', id: message.id, detail: String(cause) });
           },
         );
       case 'head':
@@ -188,6 +189,16 @@ export class Node implements ChangeWriter<Change> {
       case 'rotated':
         this.#parts.onRotated();
         return;
+      case 'encryptions-wanted':
+        return void this.#parts.store
+          .reserveEncryptions(message.material, message.encryptions, encryptionLimit)
+          .then(
+            (reserved) => this.#say(member, { type: 'encryptions-reserved', id: message.id, reserved }),
+            (cause: unknown) => {
+              this.#parts.log.error({ err: cause }, 'encryptions could not be counted');
+              this.#say(member, { type: 'failed', id: message.id, detail: String(cause) });
+            },
+          );
       case 'metrics-asked':
         return void this.#scrape().then((text) =>
           this.#say(member, { type: 'metrics-text', id: message.id, text }),

@@ -1,6 +1,9 @@
+import type { Scope } from '../arn.ts';
 import type { StreamHead } from '../audit/checkpoint.ts';
-import type { AuditRecord } from '../audit/record.ts';
-import type { ChangeOutcome, ChangeWriter, Invalidation } from '../keys/repository.ts';
+import type { KmsError } from '../errors.ts';
+import type { EncryptionCounts } from '../keys/encryptions.ts';
+import type { MaterialRef } from '../keys/hsm.ts';
+import type { ChangeOutcome, ChangeRecord, ChangeWriter, Invalidation } from '../keys/repository.ts';
 import type { Metrics } from '../metrics/registry.ts';
 import { internalError } from '../operations/failure.ts';
 import type { Change } from '../store/store.ts';
@@ -10,7 +13,7 @@ import type { PrimaryMessage, WorkerMessage } from './message.ts';
 type Answer = Extract<PrimaryMessage, { id: number }>;
 
 /** A worker's end of the pipe to the primary: the store's writer, as seen from here. */
-export class PrimaryLink implements ChangeWriter<Change> {
+export class PrimaryLink implements ChangeWriter<Change>, EncryptionCounts {
   readonly #waiting = new Map<number, (answer: Answer) => void>();
   #next = 1;
 
@@ -34,7 +37,8 @@ export class PrimaryLink implements ChangeWriter<Change> {
           on.take(message.invalidation);
           return this.say({ type: 'taken', sequence: message.invalidation.sequence });
         case 'change-outcome':
-        case 'change-failed':
+        case 'encryptions-reserved':
+        case 'failed':
         case 'metrics-text':
           return this.#settle(message);
         case 'head-wanted':
@@ -56,18 +60,26 @@ export class PrimaryLink implements ChangeWriter<Change> {
     process.send?.(message, undefined, undefined, () => undefined);
   }
 
-  async apply(change: Change, record: AuditRecord | undefined): Promise<ChangeOutcome> {
+  async apply(change: Change, record: ChangeRecord): Promise<ChangeOutcome> {
     const answer = await this.#ask((id) => ({ type: 'change', id, change, record }));
     if (answer.type === 'change-outcome') return answer.outcome;
-    throw internalError(
-      answer.type === 'change-failed' ? answer.detail : 'the primary answered something else',
-    );
+    throw this.#failure(answer);
+  }
+
+  async reserve(material: Scope & MaterialRef, encryptions: number): Promise<boolean> {
+    const answer = await this.#ask((id) => ({ type: 'encryptions-wanted', id, material, encryptions }));
+    if (answer.type === 'encryptions-reserved') return answer.reserved;
+    throw this.#failure(answer);
   }
 
   /** @returns the metrics of the whole node */
   async scrape(): Promise<string> {
     const answer = await this.#ask((id) => ({ type: 'metrics-asked', id }));
     return answer.type === 'metrics-text' ? answer.text : '';
+  }
+
+  #failure(answer: Answer): KmsError {
+    return internalError(answer.type === 'failed' ? answer.detail : 'the primary answered something else');
   }
 
   /**

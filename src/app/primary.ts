@@ -71,6 +71,12 @@ export async function runPrimary(config: Config, configFile: string): Promise<vo
     const port = await claimPort(config.listen);
     const store = await openStoreWriter(config.store.file, clock);
     opened.push(() => store.close());
+    if (store.uncounted > 0) {
+      log.warn(
+        { encryptions: store.uncounted },
+        'the store was restored from a backup: what has been encrypted since is counted for every key',
+      );
+    }
     if (config.token.start) {
       const tier = await startTokenTier(configFile, log, end);
       opened.push(() => tier.stop());
@@ -112,7 +118,7 @@ export async function runPrimary(config: Config, configFile: string): Promise<vo
     const running = new Node({ store, trail, outbox, metrics, clock, log, onRotated });
     node = running;
     opened.push(() => running.close(closeMilliseconds));
-    const chores = new Chores({ store, changes: running, hsm, clock, log });
+    const chores = new Chores({ store, changes: running, hsm, clock, log, metrics });
     await chores.clearUp();
     opened.push(() => chores.stop());
     const url = await running.start(config.workers, port);

@@ -27,6 +27,10 @@ export function observeToken(hsm: Hsm, metrics: Metrics): Hsm {
       hsm.generateDataKeyPairWithoutPlaintext(material, context, pairSpec),
     ),
     capabilities: () => hsm.capabilities(),
+    createWrappingKey: (id, spec, algorithm, keySpec, keyUsage) =>
+      hsm.createWrappingKey(id, spec, algorithm, keySpec, keyUsage),
+    destroyWrappingKey: (id) => hsm.destroyWrappingKey(id),
+    importKey: timed((imported) => hsm.importKey(imported)),
     destroyKey: timed((material) => hsm.destroyKey(material)),
     encrypt: timed((material, context, plaintext) => hsm.encrypt(material, context, plaintext)),
     decrypt: timed((blob, context) => hsm.decrypt(blob, context)),

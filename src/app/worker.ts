@@ -9,6 +9,7 @@ import { sessionKeys } from '../identity/session-keys.ts';
 import { signingKeys } from '../identity/signing-keys.ts';
 import { unknownToken } from '../identity/sigv4/claim.ts';
 import type { FindSigner } from '../identity/sigv4/verify.ts';
+import { Encryptions } from '../keys/encryptions.ts';
 import { HsmError } from '../keys/hsm.ts';
 import { createMetrics } from '../metrics/registry.ts';
 import { internalError, toKmsError } from '../operations/failure.ts';
@@ -90,6 +91,7 @@ export async function runWorker(config: Config, slot: string): Promise<void> {
     changes: primary,
     events: new Lookup(config.trail.folder),
     regions: regionsOf(config.region),
+    encryptions: new Encryptions(primary),
     clock,
     trail,
     alarm(detail) {

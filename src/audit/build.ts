@@ -170,6 +170,7 @@ export interface ServiceEvent {
   readonly parameters?: unknown;
   readonly response?: unknown;
   readonly additional?: unknown;
+  readonly details?: unknown;
   readonly resources: AuditRecord['resources'];
 }
 
@@ -192,6 +193,9 @@ export function recordServiceEvent(clock: Clock, event: ServiceEvent): AuditReco
     responseElements: orOmitted('responseElements', event.response, maximalParameters),
     ...(event.additional !== undefined && {
       additionalEventData: orOmitted('additionalEventData', event.additional, maximalAdditional),
+    }),
+    ...(event.details !== undefined && {
+      serviceEventDetails: orOmitted('serviceEventDetails', event.details, maximalAdditional),
     }),
     requestID: bound(event.requestId ?? randomUUID(), maximalName),
     eventID: randomUUID(),

@@ -17,6 +17,8 @@ export interface AuditRecord {
   readonly requestParameters: unknown;
   readonly responseElements: unknown;
   readonly additionalEventData?: unknown;
+  /** Of a service's own doing: what set it off and what came of it. */
+  readonly serviceEventDetails?: unknown;
   readonly requestID: string;
   /** A UUID, unique in all trails: what makes a record count once. */
   readonly eventID: string;

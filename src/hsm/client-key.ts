@@ -1,6 +1,14 @@
 /** The half of the client that works with keys of every spec. */
 import { createPublicKey } from 'node:crypto';
-import { type Capability, HsmError, type KeyHsm, type MaterialRef } from '../keys/hsm.ts';
+import { encodeEcdsa } from '../der.ts';
+import {
+  type Capabilities,
+  HsmError,
+  type ImportedKey,
+  type ImportResult,
+  type KeyHsm,
+  type MaterialRef,
+} from '../keys/hsm.ts';
 import {
   type MacAlgorithm,
   messageLimit,
@@ -9,18 +17,35 @@ import {
   signingAlgorithms,
 } from '../keys/spec/algorithm.ts';
 import { algorithmsOf, type DataKeyPairSpec, type KeySpec, type KeyUsage } from '../keys/spec/key-spec.ts';
-import { keySpecCodes, keyUsageCodes, macCodes, oaepCodes, signingCodes } from './code.ts';
-import { encodeEcdsa } from './der.ts';
+import {
+  mayWrap,
+  type WrappingAlgorithm,
+  type WrappingKeySpec,
+  wrappedLimit,
+} from '../keys/spec/wrapping.ts';
+import {
+  keySpecCodes,
+  keyUsageCodes,
+  macCodes,
+  oaepCodes,
+  signingCodes,
+  wrappingCodes,
+  wrappingKeySpecCodes,
+} from './code.ts';
 import type { FrameWriter } from './frame.ts';
-import { operationCodes as codes, contextLimit } from './request.ts';
+import { operationCodes as codes, contextLimit, severalFactor } from './request.ts';
+import { fingerprintBytes } from './request-import.ts';
 import { isModulusLength, isPoint, isSignable, isSlow, makingFactor, slowFactor } from './request-key.ts';
 import {
   type ReadResult,
+  readBoolean,
   readBytes,
   readDataKeyPair,
+  readImport,
   readJson,
   readNothing,
   readPublicAndBlob,
+  readWrappingKey,
 } from './result.ts';
 
 /** Which host must serve a request: any, the one that makes and destroys objects, or the one that makes what takes long. */
@@ -151,15 +176,79 @@ export abstract class KeyClient implements KeyHsm {
     );
   }
 
-  /** Of the token, which doesn't change while it is the same. */
-  #capabilities: Promise<readonly Capability[]> | undefined;
+  createWrappingKey(
+    wrappingId: string,
+    wrappingKeySpec: WrappingKeySpec,
+    wrappingAlgorithm: WrappingAlgorithm,
+    keySpec: KeySpec,
+    keyUsage: KeyUsage,
+  ): Promise<{ publicKey: Buffer; inToken: boolean }> {
+    if (!isWrappingId(wrappingId)) return refuse(`a wrapping id \`${wrappingId}\``);
+    const fits =
+      mayWrap(keySpec, wrappingAlgorithm, wrappingKeySpec) && algorithmsOf(keySpec, keyUsage).length > 0;
+    if (!fits) return refuse(`material of ${keySpec} by ${wrappingAlgorithm} under ${wrappingKeySpec}`);
+    return this.send(
+      codes.createWrappingKey,
+      20,
+      (writer) => {
+        writer.bytes(Buffer.from(wrappingId, 'hex'));
+        writer.u8(wrappingKeySpecCodes.indexOf(wrappingKeySpec));
+        writer.u8(wrappingCodes.indexOf(wrappingAlgorithm));
+        writer.u8(keySpecCodes.indexOf(keySpec));
+        writer.u8(keyUsageCodes.indexOf(keyUsage));
+      },
+      readWrappingKey,
+      'maker',
+      slowFactor,
+    );
+  }
 
-  capabilities(): Promise<readonly Capability[]> {
+  destroyWrappingKey(wrappingId: string): Promise<boolean> {
+    if (!isWrappingId(wrappingId)) return refuse(`a wrapping id \`${wrappingId}\``);
+    const id = Buffer.from(wrappingId, 'hex');
+    return this.send(codes.destroyWrappingKey, 16, (writer) => writer.bytes(id), readBoolean, 'keeper');
+  }
+
+  importKey(imported: ImportedKey): Promise<ImportResult> {
+    const { material, keySpec, keyUsage, wrappingId, wrappingAlgorithm, wrapped, expectedFingerprint } =
+      imported;
+    const expected = expectedFingerprint ?? Buffer.alloc(0);
+    if (!isWrappingId(wrappingId)) return refuse(`a wrapping id \`${wrappingId}\``);
+    if (algorithmsOf(keySpec, keyUsage).length === 0) return refuse(`a key of ${keySpec} for ${keyUsage}`);
+    if (expected.length !== 0 && expected.length !== fingerprintBytes) {
+      return refuse(`a fingerprint of ${expected.length} bytes`);
+    }
+    if (wrapped.length < 1 || wrapped.length > wrappedLimit) {
+      return refuse(`wrapped material of ${wrapped.length} bytes`);
+    }
+    return this.send(
+      codes.importKey,
+      52 + expected.length + wrapped.length,
+      (writer) => {
+        writer.material(material);
+        writer.bytes(Buffer.from(wrappingId, 'hex'));
+        writer.u8(wrappingCodes.indexOf(wrappingAlgorithm));
+        writer.u8(keySpecCodes.indexOf(keySpec));
+        writer.u8(keyUsageCodes.indexOf(keyUsage));
+        writer.u8(expected.length);
+        writer.bytes(expected);
+        writer.bytes(wrapped);
+      },
+      readImport,
+      'keeper',
+      severalFactor,
+    );
+  }
+
+  /** Of the token, which doesn't change while it is the same. */
+  #capabilities: Promise<Capabilities> | undefined;
+
+  capabilities(): Promise<Capabilities> {
     this.#capabilities ??= this.send(
       codes.capabilities,
       0,
       () => {},
-      readJson<readonly Capability[]>,
+      readJson<Capabilities>,
       'maker',
       slowFactor,
     ).catch((error: unknown) => {
@@ -172,6 +261,10 @@ export abstract class KeyClient implements KeyHsm {
 
 export function refuse(what: string): Promise<never> {
   return Promise.reject(new HsmError('internal', `the token tier takes no ${what}`));
+}
+
+function isWrappingId(wrappingId: string): boolean {
+  return /^[0-9a-f]{32}$/.test(wrappingId);
 }
 
 /** The point of an EC public key, uncompressed; `undefined` where it is none that agrees on a secret. */

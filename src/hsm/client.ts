@@ -1,5 +1,6 @@
 /** The Hsm port over the hosts' sockets. */
 import type { Logger } from 'pino';
+import { encodeEcdsa } from '../der.ts';
 import { headerBytes, isCiphertext } from '../keys/ciphertext.ts';
 import {
   type Hsm,
@@ -11,7 +12,6 @@ import {
 } from '../keys/hsm.ts';
 import { KeyClient, refuse, type Where } from './client-key.ts';
 import type { Connection } from './connection.ts';
-import { encodeEcdsa } from './der.ts';
 import type { FrameWriter } from './frame.ts';
 import { Pool } from './pool.ts';
 import { Probes } from './probes.ts';
@@ -22,8 +22,8 @@ import {
   isTrailMacInput,
   plaintextLimit,
   randomLimit,
-  readingFactor,
   sealedBytes,
+  severalFactor,
 } from './request.ts';
 import {
   type ReadResult,
@@ -218,17 +218,17 @@ class Client extends KeyClient implements Hsm {
   }
 
   identity(): Promise<TokenIdentity> {
-    return this.send(codes.identity, 0, writeNothing, readJson<TokenIdentity>, 'keeper', readingFactor);
+    return this.send(codes.identity, 0, writeNothing, readJson<TokenIdentity>, 'keeper', severalFactor);
   }
 
   async claim(storeId: string): Promise<void> {
     if (!/^[0-9a-f]{32}$/.test(storeId)) return refuse(`a store id \`${storeId}\``);
     const id = Buffer.from(storeId, 'hex');
-    await this.send(codes.claim, 16, (writer) => writer.bytes(id), readNothing, 'keeper', readingFactor);
+    await this.send(codes.claim, 16, (writer) => writer.bytes(id), readNothing, 'keeper', severalFactor);
   }
 
   listObjects(): Promise<TokenObject[]> {
-    return this.send(codes.listObjects, 0, writeNothing, readJson<TokenObject[]>, 'keeper', readingFactor);
+    return this.send(codes.listObjects, 0, writeNothing, readJson<TokenObject[]>, 'keeper', severalFactor);
   }
 
   async close(): Promise<void> {

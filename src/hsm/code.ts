@@ -1,10 +1,44 @@
-/**
- * The names of keys/spec as they cross: the place in a list. The tiers may be of different versions for a while: a name
- * is appended and none is moved.
- */
 import type { MacAlgorithm, OaepAlgorithm, SigningAlgorithm } from '../keys/spec/algorithm.ts';
 import type { KeySpec, KeyUsage } from '../keys/spec/key-spec.ts';
 import type { WrappingAlgorithm, WrappingKeySpec } from '../keys/spec/wrapping.ts';
+
+/** The code of each operation. The tiers may be of different versions for a while: none is used for another. */
+export const operationCodes = {
+  generateKey: 1,
+  destroyKey: 2,
+  encrypt: 3,
+  decrypt: 4,
+  reEncrypt: 5,
+  generateDataKey: 6,
+  generateDataKeyWithoutPlaintext: 7,
+  random: 8,
+  trailMac: 9,
+  createAccessKeySecret: 10,
+  deriveSigningKey: 11,
+  health: 12,
+  identity: 13,
+  claim: 14,
+  listObjects: 15,
+  trailSign: 16,
+  trailPublicKey: 17,
+  makeKey: 18,
+  publicKey: 19,
+  sign: 20,
+  mac: 21,
+  rsaDecrypt: 22,
+  deriveSharedSecret: 23,
+  generateDataKeyPair: 24,
+  generateDataKeyPairWithoutPlaintext: 25,
+  capabilities: 26,
+  wake: 27,
+  createWrappingKey: 28,
+  destroyWrappingKey: 29,
+  importKey: 30,
+} as const;
+
+/**
+ * The names of keys/spec as they cross: the place in a list. A name is appended and none is moved.
+ */
 
 export const keySpecCodes = [
   'SYMMETRIC_DEFAULT',

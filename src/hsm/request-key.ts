@@ -15,7 +15,7 @@ import {
   type KeySpec,
   type KeyUsage,
 } from '../keys/spec/key-spec.ts';
-import { keySpecCodes, keyUsageCodes, macCodes, oaepCodes, signingCodes } from './code.ts';
+import { keySpecCodes, keyUsageCodes, macCodes, oaepCodes, operationCodes, signingCodes } from './code.ts';
 
 export type KeyRequest =
   | {
@@ -56,7 +56,8 @@ export type KeyRequest =
       readonly pairSpec: DataKeyPairSpec;
       readonly context: Buffer;
     }
-  | { readonly operation: 'capabilities' | 'wake' };
+  | { readonly operation: 'capabilities' }
+  | { readonly operation: 'wake' };
 
 const materialBytes = 32;
 
@@ -78,8 +79,36 @@ export function isSignable(algorithm: SigningAlgorithm, { length }: Buffer): boo
   return digestBytes === undefined ? length >= 1 && length <= messageLimit : length === digestBytes;
 }
 
+/** Reads the body of a request on a key; `undefined` where it is none, or isn't exactly of its operation's layout. */
+export function readKeyRequest(code: number, body: Buffer, contextLimit: number): KeyRequest | undefined {
+  switch (code) {
+    case operationCodes.makeKey:
+      return readMakeKey(body);
+    case operationCodes.publicKey:
+      return body.length === materialBytes ? { operation: 'publicKey', material: body } : undefined;
+    case operationCodes.sign:
+      return readSign(body);
+    case operationCodes.mac:
+      return readMac(body);
+    case operationCodes.rsaDecrypt:
+      return readRsaDecrypt(body);
+    case operationCodes.deriveSharedSecret:
+      return readDeriveSharedSecret(body);
+    case operationCodes.generateDataKeyPair:
+      return readDataKeyPair(body, true, contextLimit);
+    case operationCodes.generateDataKeyPairWithoutPlaintext:
+      return readDataKeyPair(body, false, contextLimit);
+    case operationCodes.capabilities:
+      return body.length === 0 ? { operation: 'capabilities' } : undefined;
+    case operationCodes.wake:
+      return body.length === 0 ? { operation: 'wake' } : undefined;
+    default:
+      return undefined;
+  }
+}
+
 /** Material 32 B ‖ key spec 1 B ‖ key usage 1 B. */
-export function readMakeKey(body: Buffer): KeyRequest | undefined {
+function readMakeKey(body: Buffer): KeyRequest | undefined {
   const keySpec = keySpecCodes[body[materialBytes] ?? -1];
   const keyUsage = keyUsageCodes[body[materialBytes + 1] ?? -1];
   if (body.length !== materialBytes + 2 || keySpec === undefined || keyUsage === undefined) return undefined;
@@ -88,7 +117,7 @@ export function readMakeKey(body: Buffer): KeyRequest | undefined {
 }
 
 /** Material 32 B ‖ algorithm 1 B ‖ data. */
-export function readSign(body: Buffer): KeyRequest | undefined {
+function readSign(body: Buffer): KeyRequest | undefined {
   const algorithm = signingCodes[body[materialBytes] ?? -1];
   const data = body.subarray(materialBytes + 1);
   if (algorithm === undefined || !isSignable(algorithm, data)) return undefined;
@@ -96,7 +125,7 @@ export function readSign(body: Buffer): KeyRequest | undefined {
 }
 
 /** Material 32 B ‖ algorithm 1 B ‖ message. */
-export function readMac(body: Buffer): KeyRequest | undefined {
+function readMac(body: Buffer): KeyRequest | undefined {
   const algorithm = macCodes[body[materialBytes] ?? -1];
   const message = body.subarray(materialBytes + 1);
   if (algorithm === undefined || message.length < 1 || message.length > messageLimit) return undefined;
@@ -104,7 +133,7 @@ export function readMac(body: Buffer): KeyRequest | undefined {
 }
 
 /** Material 32 B ‖ algorithm 1 B ‖ ciphertext, as long as a modulus. */
-export function readRsaDecrypt(body: Buffer): KeyRequest | undefined {
+function readRsaDecrypt(body: Buffer): KeyRequest | undefined {
   const algorithm = oaepCodes[body[materialBytes] ?? -1];
   const ciphertext = body.subarray(materialBytes + 1);
   if (algorithm === undefined || !isModulusLength(ciphertext.length)) return undefined;
@@ -116,7 +145,7 @@ export function isModulusLength(length: number): boolean {
 }
 
 /** Material 32 B ‖ the peer's point, uncompressed. */
-export function readDeriveSharedSecret(body: Buffer): KeyRequest | undefined {
+function readDeriveSharedSecret(body: Buffer): KeyRequest | undefined {
   const point = body.subarray(materialBytes);
   if (!isPoint(point)) return undefined;
   return { operation: 'deriveSharedSecret', material: body.subarray(0, materialBytes), point };
@@ -128,11 +157,7 @@ export function isPoint(point: Buffer): boolean {
 }
 
 /** Material 32 B ‖ key spec of the pair 1 B ‖ context. */
-export function readDataKeyPair(
-  body: Buffer,
-  plaintext: boolean,
-  contextLimit: number,
-): KeyRequest | undefined {
+function readDataKeyPair(body: Buffer, plaintext: boolean, contextLimit: number): KeyRequest | undefined {
   const pairSpec = keySpecCodes[body[materialBytes] ?? -1];
   const context = body.subarray(materialBytes + 1);
   if (pairSpec === undefined || !isDataKeyPairSpec(pairSpec) || context.length > contextLimit)

@@ -1,49 +1,11 @@
 /** What a client may ask of a host: one code and one layout an operation. No request carries an IV to encrypt under. */
 import { headerBytes, ivBytes, tagBytes } from '../keys/ciphertext.ts';
 import { trailCheckpointDomain } from '../keys/hsm.ts';
-import {
-  type KeyRequest,
-  makingFactor,
-  readDataKeyPair,
-  readDeriveSharedSecret,
-  readMac,
-  readMakeKey,
-  readRsaDecrypt,
-  readSign,
-  slowFactor,
-} from './request-key.ts';
+import { operationCodes } from './code.ts';
+import { type ImportRequest, readImportRequest } from './request-import.ts';
+import { type KeyRequest, makingFactor, readKeyRequest, slowFactor } from './request-key.ts';
 
-export const operationCodes = {
-  generateKey: 1,
-  destroyKey: 2,
-  encrypt: 3,
-  decrypt: 4,
-  reEncrypt: 5,
-  generateDataKey: 6,
-  generateDataKeyWithoutPlaintext: 7,
-  random: 8,
-  trailMac: 9,
-  createAccessKeySecret: 10,
-  deriveSigningKey: 11,
-  health: 12,
-  identity: 13,
-  claim: 14,
-  listObjects: 15,
-  trailSign: 16,
-  trailPublicKey: 17,
-  makeKey: 18,
-  publicKey: 19,
-  sign: 20,
-  mac: 21,
-  rsaDecrypt: 22,
-  deriveSharedSecret: 23,
-  generateDataKeyPair: 24,
-  generateDataKeyPairWithoutPlaintext: 25,
-  capabilities: 26,
-  wake: 27,
-} as const;
-
-export type Operation = keyof typeof operationCodes;
+export { operationCodes };
 
 /** The parts of a blob and its context as they cross: the AAD lies in one piece and needs no copy. */
 export interface SealedParts {
@@ -90,7 +52,8 @@ export type Request =
     }
   | { readonly operation: 'health' | 'identity' | 'listObjects' | 'trailPublicKey' }
   | { readonly operation: 'claim'; readonly storeId: Buffer }
-  | KeyRequest;
+  | KeyRequest
+  | ImportRequest;
 
 /** Plaintext of Encrypt, bytes (AWS KMS API reference, Encrypt). */
 export const plaintextLimit = 4096;
@@ -196,53 +159,35 @@ export function readRequest(code: number, buffer: Buffer, start: number, end: nu
       return size === 0 ? { operation: 'listObjects' } : undefined;
     case operationCodes.claim:
       return size === 16 ? { operation: 'claim', storeId: buffer.subarray(start, end) } : undefined;
-    case operationCodes.makeKey:
-      return readMakeKey(buffer.subarray(start, end));
-    case operationCodes.publicKey:
-      return size === materialBytes
-        ? { operation: 'publicKey', material: buffer.subarray(start, end) }
-        : undefined;
-    case operationCodes.sign:
-      return readSign(buffer.subarray(start, end));
-    case operationCodes.mac:
-      return readMac(buffer.subarray(start, end));
-    case operationCodes.rsaDecrypt:
-      return readRsaDecrypt(buffer.subarray(start, end));
-    case operationCodes.deriveSharedSecret:
-      return readDeriveSharedSecret(buffer.subarray(start, end));
-    case operationCodes.generateDataKeyPair:
-      return readDataKeyPair(buffer.subarray(start, end), true, contextLimit);
-    case operationCodes.generateDataKeyPairWithoutPlaintext:
-      return readDataKeyPair(buffer.subarray(start, end), false, contextLimit);
-    case operationCodes.capabilities:
-      return size === 0 ? { operation: 'capabilities' } : undefined;
-    case operationCodes.wake:
-      return size === 0 ? { operation: 'wake' } : undefined;
-    default:
-      return undefined;
+    default: {
+      const body = buffer.subarray(start, end);
+      return readKeyRequest(code, body, contextLimit) ?? readImportRequest(code, body);
+    }
   }
 }
 
-/** How many times the usual deadline a request may take: generating, and reading every object of a token. */
+/** How many times the usual deadline a request may take: generating RSA keys, and what is many calls. */
 export function deadlineFactor(request: Request): number {
   switch (request.operation) {
     case 'claim':
     case 'listObjects':
     case 'identity':
-      return readingFactor;
+    case 'importKey':
+      return severalFactor;
     case 'makeKey':
       return makingFactor(request.keySpec);
     case 'generateDataKeyPair':
     case 'generateDataKeyPairWithoutPlaintext':
       return makingFactor(request.pairSpec);
     case 'capabilities':
+    case 'createWrappingKey':
       return slowFactor;
     default:
       return 1;
   }
 }
 
-export const readingFactor = 4;
+export const severalFactor = 4;
 
 export function isTrailMacInput(data: Buffer): boolean {
   return data.length === trailMacBytes && data.subarray(0, trailMacDomain.length).equals(trailMacDomain);

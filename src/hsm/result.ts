@@ -1,5 +1,8 @@
 /** How a client reads the results of its requests. Each copies what it needs: the buffer is used again. */
 
+import type { ImportResult } from '../keys/hsm.ts';
+import { fingerprintBytes } from './request-import.ts';
+
 /** Reads a result from `buffer[start..end]`; `undefined` where it is malformed. */
 export type ReadResult<T> = (buffer: Buffer, start: number, end: number) => T | undefined;
 
@@ -59,6 +62,27 @@ export function readPublicAndBlob(
 ): { publicKey: Buffer; privateKeyBlob: Buffer } | undefined {
   const pair = readPair(buffer, start, end);
   return pair && { publicKey: pair[0], privateKeyBlob: pair[1] };
+}
+
+export function readWrappingKey(
+  buffer: Buffer,
+  start: number,
+  end: number,
+): { publicKey: Buffer; inToken: boolean } | undefined {
+  if (end - start < 2) return undefined;
+  return { inToken: buffer[start] === 1, publicKey: readBytes(buffer, start + 1, end) };
+}
+
+/** Imported 1 B ‖ in the token 1 B ‖ fingerprint 32 B ‖ public key, of a pair. */
+export function readImport(buffer: Buffer, start: number, end: number): ImportResult | undefined {
+  const publicAt = start + 2 + fingerprintBytes;
+  if (end < publicAt) return undefined;
+  return {
+    imported: buffer[start] === 1,
+    inToken: buffer[start + 1] === 1,
+    fingerprint: readBytes(buffer, start + 2, publicAt),
+    ...(end > publicAt && { publicKey: readBytes(buffer, publicAt, end) }),
+  };
 }
 
 /** What the other tier, which proved that it knows the secret, says in JSON is taken at its word. */

@@ -3,6 +3,7 @@ import { recordServiceEvent } from '../audit/build.ts';
 import type { Clock } from '../clock.ts';
 import { type Hsm, HsmError } from '../keys/hsm.ts';
 import type { Key } from '../keys/key.ts';
+import { materialsInToken } from '../keys/material.ts';
 import type { ChangeWriter } from '../keys/repository.ts';
 import type { DueTime } from './due.ts';
 
@@ -62,7 +63,7 @@ async function destroy(key: Key, { changes, hsm, clock }: DestroyJob): Promise<b
     );
     if (type !== 'done') return false;
   }
-  for (const { materialId } of key.materials) await hsm.destroyKey({ keyId, materialId });
+  for (const { materialId } of materialsInToken(key)) await hsm.destroyKey({ keyId, materialId });
   const ARN = keyArn(key, keyId);
   const record = recordServiceEvent(clock, {
     name: 'DeleteKey',

@@ -58,15 +58,17 @@ function isWithin(child: GrantTerms, parent: GrantTerms): boolean {
 
 /**
  * What a grant says of who may retire it (AWS KMS developer guide, "Retiring and revoking grants"). `granted`: the
- * grant itself allows the caller, unless a policy of the caller's denies it. `delegable`: the caller's account may,
- * and its identity policies say who in it; a key policy has no say. `refused`: whatever policies say.
+ * grant itself allows the caller, unless a policy of the caller's denies it; `granted-to-role`: it allows the role
+ * that the caller is a session of, within what limits the session. `delegable`: the caller's account may, and its
+ * identity policies say who in it; a key policy has no say. `refused`: whatever policies say.
  */
-export type Retirement = 'granted' | 'delegable' | 'refused';
+export type Retirement = 'granted' | 'granted-to-role' | 'delegable' | 'refused';
 
 export function retirementBy(grant: Grant, caller: GrantCaller): Retirement {
   const named = [grant.retiringId, grant.operations.includes('RetireGrant') ? grant.granteeId : undefined];
-  const own = granteesOf(caller).some(({ id, match }) => match !== 'account' && named.includes(id));
-  if (own) return 'granted';
+  const closest = granteesOf(caller).find(({ id }) => named.includes(id));
+  if (closest?.match === 'direct') return 'granted';
+  if (closest?.match === 'role') return 'granted-to-role';
   const accounts = [grant.account, grant.issuingAccount, ...named];
   return accounts.includes(caller.account) ? 'delegable' : 'refused';
 }

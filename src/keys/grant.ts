@@ -1,4 +1,3 @@
-import { hash } from 'node:crypto';
 import type { Scope } from '../arn.ts';
 
 /** What a grant can allow, as the service model's `GrantOperation` names it. */
@@ -84,7 +83,7 @@ const special = {
   SIGN_VERIFY: ['Sign', 'Verify', 'GetPublicKey'],
   GENERATE_VERIFY_MAC: ['GenerateMac', 'VerifyMac'],
   KEY_AGREEMENT: ['DeriveSharedSecret', 'GetPublicKey'],
-  KEY_ENCAPSULATION: ['Encapsulate', 'Decapsulate', 'GetPublicKey'],
+  ENCAPSULATE_DECAPSULATE: ['Encapsulate', 'Decapsulate', 'GetPublicKey'],
 } as const satisfies Record<string, readonly GrantOperation[]>;
 
 const general: readonly GrantOperation[] = ['CreateGrant', 'DescribeKey', 'RetireGrant'];
@@ -111,27 +110,3 @@ export function grantOperationOf(action: string): GrantOperation | undefined {
 const byAction: ReadonlyMap<string, GrantOperation> = new Map(
   grantOperations.map((operation) => [`kms:${operation}`, operation]),
 );
-
-/**
- * The same for grants that are alike in all but id and time, so that CreateGrant can be tried again.
- * @returns 64 hex digits; `undefined` of a grant without a name, which is like no other
- */
-export function grantFingerprint(grant: Grant): string | undefined {
-  if (grant.name === undefined) return undefined;
-  const { encryptionContextEquals, encryptionContextSubset, sourceArn } = grant.constraints;
-  const parts = [
-    grant.name,
-    grant.granteeId,
-    grant.retiringId,
-    grant.issuingAccount,
-    grant.operations.toSorted(),
-    sortedPairs(encryptionContextEquals),
-    sortedPairs(encryptionContextSubset),
-    sourceArn,
-  ];
-  return hash('sha256', `coffer grant\n${JSON.stringify(parts)}`);
-}
-
-function sortedPairs(context: EncryptionContext | undefined): [string, string][] | undefined {
-  return context && Object.entries(context).sort(([a], [b]) => (a < b ? -1 : 1));
-}

@@ -1,6 +1,7 @@
 /** The port to the token tier. The domain owns it; src/hsm/client implements it over the socket. */
 import type { Algorithm, MacAlgorithm, OaepAlgorithm, SigningAlgorithm } from './spec/algorithm.ts';
 import type { DataKeyPairSpec, KeySpec, KeyUsage } from './spec/key-spec.ts';
+import type { WrappingAlgorithm, WrappingKeySpec } from './spec/wrapping.ts';
 
 /** Names a key material: key id (UUID) and material id (32 hex digits). */
 export interface MaterialRef {
@@ -49,6 +50,47 @@ export interface Capability {
   readonly problem?: string;
 }
 
+/** Which way material of a spec and usage can be imported, wrapped with an algorithm. */
+export interface ImportCapability {
+  readonly keySpec: KeySpec;
+  readonly keyUsage: KeyUsage;
+  readonly wrappingAlgorithm: WrappingAlgorithm;
+  /** Where it is unwrapped: inside the token, or in the memory of a host, where an operator allows that. */
+  readonly where?: 'token' | 'host';
+  /** Why there is no way. */
+  readonly problem?: string;
+}
+
+export interface Capabilities {
+  readonly keys: readonly Capability[];
+  readonly imports: readonly ImportCapability[];
+}
+
+/** What is to be imported. */
+export interface ImportedKey {
+  readonly material: MaterialRef;
+  readonly keySpec: KeySpec;
+  readonly keyUsage: KeyUsage;
+  /** The wrapping key, made for this spec, usage and algorithm. */
+  readonly wrappingId: string;
+  readonly wrappingAlgorithm: WrappingAlgorithm;
+  /** 1 to 6,144 bytes. */
+  readonly wrapped: Buffer;
+  /** Of the material that alone may be imported, where there was one before. */
+  readonly expectedFingerprint?: Buffer | undefined;
+}
+
+export interface ImportResult {
+  /** False where it is other material than expected: then nothing was made of it. */
+  readonly imported: boolean;
+  /** Whether it was unwrapped inside the token, so that no process ever had it in its memory. */
+  readonly inToken: boolean;
+  /** 32 bytes that depend on key id, spec and material alone, and tell nothing of the material. */
+  readonly fingerprint: Buffer;
+  /** Of a pair, SubjectPublicKeyInfo in DER. */
+  readonly publicKey?: Buffer;
+}
+
 /** A token object that carries a label of Coffer's. */
 export interface TokenObject {
   readonly kind:
@@ -57,6 +99,8 @@ export interface TokenObject {
     | 'trail'
     | 'sealing'
     | 'checkpoint'
+    /** A wrapping key: of an import that is under way, or that nobody ended. */
+    | 'wrapping'
     /** The public half of a key pair: no secret is in it. */
     | 'public'
     /** Neither label nor id nor value: SoftHSM leaves such where it is killed while it makes a key. */
@@ -143,8 +187,31 @@ export interface KeyHsm {
     context: Buffer,
     pairSpec: DataKeyPairSpec,
   ): Promise<{ publicKey: Buffer; privateKeyBlob: Buffer }>;
-  /** What the token truly does, of every spec and usage. Asked of the token once: takes a second or two, then nothing. */
-  capabilities(): Promise<readonly Capability[]>;
+  /** What the token truly does, of every spec and usage. Asked of the token once: takes some seconds, then nothing. */
+  capabilities(): Promise<Capabilities>;
+  /**
+   * Makes an RSA pair in the token, to whose public half the material of one import is encrypted. It does what that import
+   * needs and nothing else, and stays until it is destroyed.
+   * @param wrappingId 32 hex digits, drawn by the caller: the pair's CKA_ID
+   * @param keySpec of the key that the material is for
+   * @returns SubjectPublicKeyInfo in DER, and whether the material will be unwrapped inside the token
+   * @throws HsmError `unsupported` where the token can't unwrap that, and a host may not
+   */
+  createWrappingKey(
+    wrappingId: string,
+    wrappingKeySpec: WrappingKeySpec,
+    wrappingAlgorithm: WrappingAlgorithm,
+    keySpec: KeySpec,
+    keyUsage: KeyUsage,
+  ): Promise<{ publicKey: Buffer; inToken: boolean }>;
+  /** Destroys both halves. Resolves to false where there were none. */
+  destroyWrappingKey(wrappingId: string): Promise<boolean>;
+  /**
+   * Makes the objects of a key material from what was wrapped: a secret of the spec's length, or a private key in PKCS#8
+   * (RFC 5208). The material's objects may be there already where a fingerprint is expected: then they stay as they are.
+   * @throws HsmError `invalid-ciphertext` whatever is wrong with what is wrapped; nothing is left of an import that fails
+   */
+  importKey(imported: ImportedKey): Promise<ImportResult>;
 }
 
 /**

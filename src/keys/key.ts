@@ -1,6 +1,7 @@
 import type { Scope } from '../arn.ts';
 import type { Tag } from '../tag.ts';
-import type { KeySpec, KeyUsage } from './spec/key-spec.ts';
+import type { Algorithm } from './spec/algorithm.ts';
+import { algorithmsOf, type KeySpec, type KeyUsage } from './spec/key-spec.ts';
 
 /**
  * `Creating`: the row is there, the token object may not be; nobody sees the key yet.
@@ -20,6 +21,8 @@ export type KeyState =
 export type { KeySpec, KeyUsage };
 export type KeyOrigin = 'AWS_KMS' | 'EXTERNAL';
 
+export type RotationType = 'AUTOMATIC' | 'ON_DEMAND';
+
 /** One generation of a key's secret, an object in the token. */
 export interface Material {
   /** 16 random bytes as 32 lower-case hex digits: the token object's CKA_ID. */
@@ -28,6 +31,22 @@ export interface Material {
   readonly keyMaterialId: string;
   /** Milliseconds since the epoch. */
   readonly createdAt: number;
+  /** How it became the current one, and when (milliseconds since the epoch); the first never did. */
+  readonly rotation?: { readonly type: RotationType; readonly date: number };
+}
+
+/**
+ * `Creating`: the row is there, the token object may not be.
+ * `Abandoning`: it won't be made; the token object, if there is one, is going.
+ * `PendingRotation`: imported, and becomes the current one when the key is rotated on demand.
+ */
+export type PendingMaterialState = 'Creating' | 'Abandoning' | 'PendingRotation';
+
+/** A material that is not one of the key's yet: it neither encrypts nor decrypts. */
+export interface PendingMaterial extends Omit<Material, 'rotation'> {
+  readonly state: PendingMaterialState;
+  /** The rotation that makes it. */
+  readonly rotationType?: RotationType;
 }
 
 /** What the store knows of a key. Immutable: a change makes a new one. */
@@ -47,6 +66,18 @@ export interface Key extends Scope {
   readonly currentMaterialId: string;
   /** Every material that still decrypts, oldest first. */
   readonly materials: readonly Material[];
+  /** At most one at a time. */
+  readonly pending?: PendingMaterial;
+  /** While the key rotates by itself. */
+  readonly rotation?: {
+    readonly periodInDays: number;
+    /** Milliseconds since the epoch. */
+    readonly next: number;
+  };
+  /** Of a pair, as SubjectPublicKeyInfo in DER. It outlives the material: no other can be imported after it. */
+  readonly publicKey?: Buffer;
+  /** Algorithms of its spec that the token couldn't do when the key was made, where there are any. */
+  readonly lacking?: readonly Algorithm[];
   /** The key policy's JSON, where users and roles are named by their unique ids; `undefined` for the default policy. */
   readonly policy: string | undefined;
   readonly tags: readonly Tag[];
@@ -61,4 +92,10 @@ export interface Alias extends Scope {
   /** Milliseconds since the epoch. */
   readonly createdAt: number;
   readonly updatedAt: number;
+}
+
+/** The algorithms of a key: those of its spec and usage that its token can do. */
+export function algorithmsOfKey({ keySpec, keyUsage, lacking }: Key): readonly Algorithm[] {
+  const all = algorithmsOf(keySpec, keyUsage);
+  return lacking === undefined ? all : all.filter((algorithm) => !lacking.includes(algorithm));
 }

@@ -4,7 +4,15 @@ import type { MaybePromise } from '../maybe-promise.ts';
 import type { Page } from '../page.ts';
 import type { Tag } from '../tag.ts';
 import type { Grant } from './grant.ts';
-import type { Alias, Key, KeyState } from './key.ts';
+import type { GrantIndex, GrantsSought } from './grant-index.ts';
+import type { Alias, Key, KeyState, Material, RotationType } from './key.ts';
+
+/** What a grantee was given on a key. */
+export interface GrantsFound {
+  readonly grants: readonly Grant[];
+  /** Whether there are more than a node keeps of one grantee: then they are to be sought for each request. */
+  readonly more: boolean;
+}
 
 /** What may be read, in every process. Keys in states `Creating` and `Abandoning` are not there. */
 export interface KeyRepository {
@@ -25,10 +33,17 @@ export interface KeyRepository {
   ): Promise<Page<Alias>>;
   /** Tags by key. */
   listTags(scope: Scope, keyId: string, after: string | undefined, limit: number): Promise<Page<Tag>>;
-  /** The grants on a key that name a grantee by exactly this id, by their ids. At once where they are cached. */
-  findGrants(scope: Scope, keyId: string, granteeId: string): MaybePromise<readonly Grant[]>;
+  /** The grants on a key that name a grantee by exactly this id. At once where they are cached. */
+  findGrants(scope: Scope, keyId: string, granteeId: string): MaybePromise<GrantsFound>;
+  /** Of those, the ones that are sought, however many there are. */
+  findGrantsSought(
+    scope: Scope,
+    keyId: string,
+    granteeId: string,
+    sought: GrantsSought,
+  ): Promise<readonly Grant[]>;
   findGrant(scope: Scope, keyId: string, grantId: string): Promise<Grant | undefined>;
-  /** The id of the grant that was made with this fingerprint, as `grantFingerprint` gives it. */
+  /** The id of the grant that was made with this fingerprint. */
   findGrantId(scope: Scope, keyId: string, fingerprint: string): Promise<string | undefined>;
   /** Grants on a key by their ids, of one grantee where `granteeId` is given. */
   listGrants(
@@ -55,7 +70,7 @@ export type KeyChange = Scope &
   /** With its policy and tags. */
   (
     | { readonly type: 'key-creating'; readonly key: Key }
-    | { readonly type: 'key-created'; readonly keyId: string }
+    | { readonly type: 'key-created'; readonly keyId: string /** Of a pair. */; readonly publicKey?: Buffer }
     /** Gives up making a key: from here it can't become `Enabled`, and its object may go. */
     | { readonly type: 'key-abandoning'; readonly keyId: string }
     /** Removes an `Abandoning` row. */
@@ -83,6 +98,18 @@ export type KeyChange = Scope &
         /** As `Key.policy`. */
         readonly policy: string;
       }
+    | {
+        readonly type: 'rotation-enabled';
+        readonly keyId: string;
+        readonly from: readonly KeyState[];
+        /** What `Key.rotation.next` must still be. */
+        readonly due: number | undefined;
+        readonly periodInDays: number;
+        /** Milliseconds since the epoch. */
+        readonly next: number;
+      }
+    | { readonly type: 'rotation-disabled'; readonly keyId: string; readonly from: readonly KeyState[] }
+    | MaterialChange
     | { readonly type: 'alias-created'; readonly alias: Alias; readonly from: readonly KeyState[] }
     | {
         readonly type: 'alias-updated';
@@ -112,13 +139,50 @@ export type KeyChange = Scope &
         readonly type: 'grant-created';
         readonly grant: Grant;
         readonly from: readonly KeyState[];
-        /** As `grantFingerprint` gives it; a conflict where the key has a grant of the same. */
-        readonly fingerprint: string | undefined;
+        /** A conflict where the key has a grant of the same fingerprint. */
+        readonly index: GrantIndex;
         /** How many grants a key may have in all. */
         readonly limit: number;
       }
     | { readonly type: 'grant-removed'; readonly keyId: string; readonly grantId: string }
   );
+
+/**
+ * The steps of a rotation. The material is `Creating` while the token makes its object, then it is the current one;
+ * or it is `Abandoning` while the object goes, then there is none.
+ */
+export type MaterialChange = { readonly keyId: string } & (
+  | {
+      readonly type: 'material-creating';
+      readonly from: readonly KeyState[];
+      readonly material: Material;
+      readonly rotationType: RotationType;
+      /** What the current material must still be. */
+      readonly currentMaterialId: string;
+      /** What `Key.rotation.next` must still be, where that is why. */
+      readonly due?: number;
+      /** How many rotations of this type a key may have in all. */
+      readonly limit?: number;
+    }
+  /** Makes a `Creating` or `PendingRotation` material the current one. */
+  | {
+      readonly type: 'material-rotated';
+      readonly from: readonly KeyState[];
+      readonly materialId: string;
+      readonly rotationType: RotationType;
+      /** Milliseconds since the epoch. */
+      readonly date: number;
+      readonly currentMaterialId: string;
+      /** The date that the rotation was due, which must still be the key's, and the next one. */
+      readonly schedule?: { readonly due: number; readonly next: number };
+      /** As above: a material that was imported has not been counted. */
+      readonly limit?: number;
+    }
+  /** Done also where it is abandoned already, or gone: a conflict means that it is one of the key's. */
+  | { readonly type: 'material-abandoning'; readonly materialId: string }
+  /** Removes an `Abandoning` row. */
+  | { readonly type: 'material-abandoned'; readonly materialId: string }
+);
 
 export type ChangeOutcome =
   | { readonly type: 'done' }
@@ -153,8 +217,11 @@ export type Dependent =
  * sees it.
  */
 export interface ChangeWriter<Change extends Scope = KeyChange> {
-  apply(change: Change, record: AuditRecord | undefined): Promise<ChangeOutcome>;
+  apply(change: Change, record: ChangeRecord): Promise<ChangeOutcome>;
 }
+
+/** What the trail tells of a change: nothing of a step that changes nothing for anybody. */
+export type ChangeRecord = AuditRecord | readonly AuditRecord[] | undefined;
 
 /** What a change makes stale. */
 export interface Invalidation {

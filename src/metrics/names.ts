@@ -17,6 +17,14 @@ export const names = {
     name: 'coffer_token_host_restarts',
     help: 'How often the supervisor has started a token host again, by host.',
   },
+  rotations: {
+    name: 'coffer_rotations_total',
+    help: 'Rotations that came due, by outcome: `rotated`, `failed` (tried again: alarm on many).',
+  },
+  mostEncryptions: {
+    name: 'coffer_most_encryptions',
+    help: 'What the current key material that has encrypted most may have done, of 4294967296: alarm above 3221225472.',
+  },
   missingObjects: {
     name: 'coffer_missing_objects_total',
     help: 'Requests that needed a token object that the store knows and the token has lost. Alarm on any.',

@@ -26,6 +26,10 @@ export interface Metrics {
   tokenCall(seconds: number): void;
   /** @param restarts the total that the supervisor tells */
   hostRestarts(host: number, restarts: number): void;
+  /** The highest count of a current key material. */
+  mostEncryptions(count: number): void;
+  /** What the rotation job did. */
+  rotations(rotated: number, failed: number): void;
   /** A token object that the store knows is not there. */
   missingObject(): void;
   /** @param outcome `unsigned`: written, without a MAC */
@@ -90,9 +94,13 @@ export function createMetrics(operations: Iterable<string>): Metrics {
     aggregator: 'max',
     registers,
   });
+  // Only the primary knows it: the others say 0.
+  const mostEncryptions = new Gauge({ ...names.mostEncryptions, aggregator: 'max', registers });
+  const rotations = new Counter({ ...names.rotations, labelNames: ['outcome'], registers });
+  // From zero on, so that the first one that goes wrong is an increase.
+  for (const outcome of ['rotated', 'failed']) rotations.inc({ outcome }, 0);
   const missingObjects = new Counter({ ...names.missingObjects, registers });
   const trailFlushes = new Counter({ ...names.trailFlushes, labelNames: ['outcome'], registers });
-  // From zero on, so that the first one that goes wrong is an increase.
   for (const outcome of ['written', 'unsigned', 'failed']) trailFlushes.inc({ outcome }, 0);
   const trailCheckpoints = new Counter({ ...names.trailCheckpoints, labelNames: ['outcome'], registers });
   for (const outcome of ['signed', 'failed', 'unanchored', 'loss']) trailCheckpoints.inc({ outcome }, 0);
@@ -116,6 +124,11 @@ export function createMetrics(operations: Iterable<string>): Metrics {
     unauthenticated: (error) => unauthenticated.inc({ error }),
     tokenCall: (seconds) => tokenSeconds.add(seconds),
     hostRestarts: (host, restarts) => hostRestarts.set({ host: String(host) }, restarts),
+    mostEncryptions: (count) => mostEncryptions.set(count),
+    rotations(rotated, failed) {
+      rotations.inc({ outcome: 'rotated' }, rotated);
+      rotations.inc({ outcome: 'failed' }, failed);
+    },
     missingObject: () => missingObjects.inc(),
     trailFlush(outcome, records, seconds) {
       trailFlushes.inc({ outcome });

@@ -13,13 +13,15 @@ export interface CiphertextSource {
   /** The key as what the request uses. */
   use(action: string, context: Readonly<Record<string, string>> | undefined, facts?: Facts): Subject;
   /** The blob, checked against the key; the same answer each time. @throws KmsError InvalidCiphertextException, IncorrectKeyException */
-  open(): { readonly blob: Buffer; readonly keyMaterialId: string };
+  open(): { readonly blob: Buffer /** Where keys of the spec tell it. */; readonly keyMaterialId?: string };
 }
 
 interface Given {
   readonly ciphertextBlob: Buffer | undefined;
   readonly keyId: string | undefined;
   readonly keyIdMember: string;
+  /** As the request names it. */
+  readonly algorithm: string | undefined;
   readonly ignoreCiphertext: boolean;
   readonly action: string;
 }
@@ -40,7 +42,9 @@ export async function ciphertextSource(
     const key = await resolveKey(keyId, options, caller, services);
     return source(blob, key, keyId);
   }
-  if (blob === undefined) throw missing(given.keyIdMember);
+  const isBare = given.algorithm !== undefined && given.algorithm !== 'SYMMETRIC_DEFAULT';
+  // The ciphertext of a pair doesn't say whose it is.
+  if (blob === undefined || isBare) throw missing(given.keyIdMember);
   const named = parseCiphertext(blob);
   if (named === undefined) throw new KmsError('InvalidCiphertextException', '');
   const { scope } = caller;
@@ -84,7 +88,8 @@ function opened(
   blob: Buffer | undefined,
   parsed: CiphertextBlob | undefined,
   key: Key,
-): { blob: Buffer; keyMaterialId: string } {
+): { blob: Buffer; keyMaterialId?: string } {
+  if (blob !== undefined && key.keySpec !== 'SYMMETRIC_DEFAULT') return { blob };
   if (blob === undefined || parsed === undefined) throw new KmsError('InvalidCiphertextException', '');
   if (parsed.keyId !== key.keyId) {
     throw new KmsError(

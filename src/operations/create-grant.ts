@@ -2,7 +2,8 @@ import { randomBytes } from 'node:crypto';
 import { z } from 'zod';
 import { keyArn } from '../arn.ts';
 import { KmsError } from '../errors.ts';
-import { type Grant, grantFingerprint, grantLimit } from '../keys/grant.ts';
+import { type Grant, grantLimit } from '../keys/grant.ts';
+import { grantIndex } from '../keys/grant-index.ts';
 import { writeGrantToken } from '../keys/grant-token.ts';
 import { allowedStates } from '../keys/state.ts';
 import { invalidPrincipal, principalId } from './grant-principal.ts';
@@ -71,8 +72,8 @@ export const createGrant = defineOperation({
           GrantToken: writeGrantToken({ ...grant, grantId }),
           GrantId: grantId,
         });
-        const fingerprint = grantFingerprint(grant);
-        const same = fingerprint && (await services.keys.findGrantId(key, keyId, fingerprint));
+        const index = grantIndex(grant);
+        const same = index.fingerprint && (await services.keys.findGrantId(key, keyId, index.fingerprint));
         if (same) return { type: 'answer', output: output(same) };
         return {
           type: 'change',
@@ -82,7 +83,7 @@ export const createGrant = defineOperation({
             type: 'grant-created',
             grant,
             from: allowedStates('use'),
-            fingerprint,
+            index,
             limit: grantLimit,
           },
           output: output(grant.grantId),

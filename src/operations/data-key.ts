@@ -3,7 +3,8 @@ import { keyArn } from '../arn.ts';
 import { KmsError } from '../errors.ts';
 import { canonicalContext } from '../keys/context.ts';
 import type { Key } from '../keys/key.ts';
-import { currentMaterial, use } from './encryption.ts';
+import { cipherOf } from './cipher.ts';
+import { algorithmFacts, currentMaterial, use } from './encryption.ts';
 import { members } from './input.ts';
 import type { Caller, Plan, Services } from './operation.ts';
 import { resolveKey } from './resolve.ts';
@@ -17,8 +18,6 @@ export const dataKeyInput = z.strictObject({
   GrantTokens: members.grantTokens.optional(),
   DryRun: members.dryRun.optional(),
 });
-
-const noFacts = {};
 
 type Material = ReturnType<typeof currentMaterial>;
 
@@ -42,9 +41,14 @@ export async function planDataKey(
   );
   const context = canonicalContext(input.EncryptionContext);
   return {
-    subjects: [use(key, action, { keyId: input.KeyId, context: input.EncryptionContext, facts: noFacts })],
+    subjects: [
+      use(key, action, { keyId: input.KeyId, context: input.EncryptionContext, facts: algorithmFacts() }),
+    ],
+    validate: () => void cipherOf(key, 'SYMMETRIC_DEFAULT', input.EncryptionContext),
     async run() {
       const material = currentMaterial(key);
+      const counted = services.encryptions.spend(key);
+      if (counted !== undefined) await counted;
       const made = await generate(material, context, length);
       return {
         type: 'answer',

@@ -1,8 +1,8 @@
 import { z } from 'zod';
 import { keyArn } from '../arn.ts';
-import { canonicalContext } from '../keys/context.ts';
+import { cipherOf, decryptWith } from './cipher.ts';
 import { ciphertextSource, ignoresCiphertext } from './ciphertext-source.ts';
-import { checkAlgorithm, takeBase64 } from './encryption.ts';
+import { algorithmFacts, takeBase64 } from './encryption.ts';
 import { members } from './input.ts';
 import { defineOperation } from './operation.ts';
 
@@ -19,12 +19,14 @@ export const decrypt = defineOperation({
     DryRunModifiers: members.dryRunModifiers.optional(),
   }),
   async plan(input, caller, services) {
+    const { EncryptionContext: context, EncryptionAlgorithm: named } = input;
     const ignoreCiphertext = ignoresCiphertext(input);
     const source = await ciphertextSource(
       {
         ciphertextBlob: input.CiphertextBlob,
         keyId: input.KeyId,
         keyIdMember: 'keyId',
+        algorithm: named,
         ignoreCiphertext,
         action: 'kms:Decrypt',
       },
@@ -32,22 +34,22 @@ export const decrypt = defineOperation({
       services,
     );
     const { key } = source;
-    const context = canonicalContext(input.EncryptionContext);
     return {
-      subjects: [source.use('kms:Decrypt', input.EncryptionContext)],
+      subjects: [source.use('kms:Decrypt', context, algorithmFacts(named))],
       validate() {
-        checkAlgorithm(key, input.EncryptionAlgorithm);
+        cipherOf(key, named, context);
         if (!ignoreCiphertext) source.open();
       },
       async run() {
+        const algorithm = cipherOf(key, named, context);
         const { blob, keyMaterialId } = source.open();
-        const plaintext = await services.hsm.decrypt(blob, context);
+        const plaintext = await decryptWith(key, algorithm, context, blob, services.hsm);
         return {
           type: 'answer',
           output: {
             KeyId: keyArn(key, key.keyId),
             Plaintext: takeBase64(plaintext),
-            EncryptionAlgorithm: 'SYMMETRIC_DEFAULT',
+            EncryptionAlgorithm: algorithm,
             KeyMaterialId: keyMaterialId,
           },
         };

@@ -1,7 +1,7 @@
 import { z } from 'zod';
 import { keyArn } from '../arn.ts';
-import { canonicalContext } from '../keys/context.ts';
-import { checkAlgorithm, currentMaterial, use } from './encryption.ts';
+import { checkPlaintext, cipherOf, encryptWith } from './cipher.ts';
+import { algorithmFacts, use } from './encryption.ts';
 import { members } from './input.ts';
 import { defineOperation } from './operation.ts';
 import { resolveKey } from './resolve.ts';
@@ -24,20 +24,21 @@ export const encrypt = defineOperation({
       caller,
       services,
     );
-    const context = canonicalContext(input.EncryptionContext);
+    const { EncryptionContext: context, EncryptionAlgorithm: named } = input;
     return {
-      subjects: [use(key, 'kms:Encrypt', { keyId: input.KeyId, context: input.EncryptionContext })],
-      validate: () => checkAlgorithm(key, input.EncryptionAlgorithm),
+      subjects: [use(key, 'kms:Encrypt', { keyId: input.KeyId, context, facts: algorithmFacts(named) })],
+      validate: () => checkPlaintext(key, cipherOf(key, named, context), input.Plaintext.length),
       async run() {
-        const blob = await services.hsm
-          .encrypt(currentMaterial(key), context, input.Plaintext)
-          .finally(() => input.Plaintext.fill(0));
+        const algorithm = cipherOf(key, named, context);
+        const { blob } = await encryptWith(key, algorithm, context, input.Plaintext, services).finally(() =>
+          input.Plaintext.fill(0),
+        );
         return {
           type: 'answer',
           output: {
             CiphertextBlob: blob.toString('base64'),
             KeyId: keyArn(key, key.keyId),
-            EncryptionAlgorithm: 'SYMMETRIC_DEFAULT',
+            EncryptionAlgorithm: algorithm,
           },
         };
       },

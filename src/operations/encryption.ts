@@ -1,4 +1,3 @@
-import { keyArn } from '../arn.ts';
 import { KmsError } from '../errors.ts';
 import type { Key } from '../keys/key.ts';
 import type { Facts, Subject } from './operation.ts';
@@ -16,14 +15,14 @@ export function use(
     readonly facts?: Facts;
   },
 ): Subject {
-  const { keyId, context: encryptionContext, facts = symmetric } = given;
+  const { keyId, context: encryptionContext, facts } = given;
   return {
     type: 'key',
     action,
     key,
     rule: 'use',
     usage: 'ENCRYPT_DECRYPT',
-    facts,
+    ...(facts && { facts }),
     encryptionContext,
     requestAlias: requestAlias(keyId),
   };
@@ -31,14 +30,9 @@ export function use(
 
 const symmetric: Facts = { 'kms:encryptionalgorithm': 'SYMMETRIC_DEFAULT' };
 
-/** @throws KmsError InvalidKeyUsageException where the key's spec doesn't have the algorithm */
-export function checkAlgorithm(key: Key, algorithm: string | undefined): void {
-  if (algorithm !== undefined && algorithm !== 'SYMMETRIC_DEFAULT') {
-    throw new KmsError(
-      'InvalidKeyUsageException',
-      `${keyArn(key, key.keyId)} key spec is ${key.keySpec} which is not valid for ${algorithm}.`,
-    );
-  }
+/** What conditions of policies ask of the algorithm that a request names, or doesn't. */
+export function algorithmFacts(named: string = 'SYMMETRIC_DEFAULT'): Facts {
+  return named === 'SYMMETRIC_DEFAULT' ? symmetric : { 'kms:encryptionalgorithm': named };
 }
 
 /** The id, as the API shows it, of the material that encrypts. */

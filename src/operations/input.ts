@@ -1,5 +1,16 @@
 import { z } from 'zod';
 import { KmsError } from '../errors.ts';
+import {
+  encryptionAlgorithms,
+  keyAgreementAlgorithms,
+  macAlgorithms,
+  messageLimit,
+  messageTypes,
+  namesOf,
+  refusedEncryptionAlgorithms,
+  refusedSigningAlgorithms,
+  signingAlgorithms,
+} from '../keys/spec/algorithm.ts';
 
 /**
  * Members as the KMS service model gives them: limits, patterns, sets. A member that fails says so in AWS's
@@ -60,7 +71,15 @@ export const members = {
   grantTokens: z.array(text(1, 8192)).max(10),
   grantId: text(1, 128),
   principal: text(1, 256).regex(/^[\w+=,.@:/-]+$/),
-  encryptionAlgorithm: z.enum(['SYMMETRIC_DEFAULT', 'RSAES_OAEP_SHA_1', 'RSAES_OAEP_SHA_256', 'SM2PKE']),
+  encryptionAlgorithm: z.enum([...namesOf(encryptionAlgorithms), ...refusedEncryptionAlgorithms]),
+  signingAlgorithm: z.enum([...namesOf(signingAlgorithms), ...refusedSigningAlgorithms]),
+  macAlgorithm: z.enum(namesOf(macAlgorithms)),
+  keyAgreementAlgorithm: z.enum(namesOf(keyAgreementAlgorithms)),
+  messageType: z.enum(messageTypes),
+  message: blob(1, messageLimit),
+  signature: blob(1, 6144),
+  mac: blob(1, 6144),
+  publicKey: blob(1, 8192),
   dataKeySpec: z.enum(['AES_256', 'AES_128']),
   numberOfBytes: integer(1, 1024),
   limit: integer(1, 1000),
@@ -68,6 +87,8 @@ export const members = {
   policy: text(1, 131_072).regex(/^[\t\n\r\u0020-\u00FF]+$/),
   policyName: text(1, 128).regex(/^[\w]+$/),
   pendingWindowInDays: integer(1, 365),
+  rotationPeriodInDays: integer(90, 2560),
+  includeKeyMaterial: z.enum(['ALL_KEY_MATERIAL', 'ROTATIONS_ONLY']),
   tags: z.array(z.strictObject({ TagKey: text(1, 128), TagValue: text(0, 256) })).max(listLimit),
   // More than a key can have, and few enough that a request is recorded whole and done in a moment.
   tagKeys: z.array(text(1, 128)).max(listLimit),

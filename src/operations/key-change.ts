@@ -20,11 +20,12 @@ export async function planKeyChange(
   services: Services,
   result: (target: ChangeTarget, key: Key) => Result | Promise<Result>,
   facts?: Facts,
-): Promise<Plan> {
+): Promise<Plan & { readonly key: Key }> {
   const action = `kms:${name}`;
   const key = await resolveKey(keyIdText, { aliases: false, action }, caller, services);
   const { region, account, keyId } = key;
   return {
+    key,
     subjects: [{ type: 'key', action, key, rule, ...(facts && { facts }) }],
     run: () => result({ region, account, keyId, from: allowedStates(rule) }, key),
   };

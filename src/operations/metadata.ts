@@ -1,5 +1,6 @@
 import { keyArn } from '../arn.ts';
-import type { Key } from '../keys/key.ts';
+import { algorithmsOfKey, type Key } from '../keys/key.ts';
+import type { Algorithm } from '../keys/spec/algorithm.ts';
 import { publicState } from '../keys/state.ts';
 
 /** Timestamps on the wire are seconds since the epoch, with fractions. */
@@ -24,9 +25,27 @@ export function keyMetadata(key: Key): object {
     KeyManager: 'CUSTOMER',
     CustomerMasterKeySpec: key.keySpec,
     KeySpec: key.keySpec,
-    EncryptionAlgorithms: ['SYMMETRIC_DEFAULT'],
+    ...algorithmMembers(key),
     MultiRegion: false,
-    CurrentKeyMaterialId: key.materials.find(({ materialId }) => materialId === key.currentMaterialId)
-      ?.keyMaterialId,
+    // Only of keys that can have several: others never tell theirs.
+    ...(key.keySpec === 'SYMMETRIC_DEFAULT' && {
+      CurrentKeyMaterialId: key.materials.find(({ materialId }) => materialId === key.currentMaterialId)
+        ?.keyMaterialId,
+    }),
   };
+}
+
+/** The key's algorithms under the name that they have for its usage. */
+export function algorithmMembers(key: Key): { readonly [member: string]: readonly Algorithm[] } {
+  const algorithms = algorithmsOfKey(key);
+  switch (key.keyUsage) {
+    case 'ENCRYPT_DECRYPT':
+      return { EncryptionAlgorithms: algorithms };
+    case 'SIGN_VERIFY':
+      return { SigningAlgorithms: algorithms };
+    case 'GENERATE_VERIFY_MAC':
+      return { MacAlgorithms: algorithms };
+    case 'KEY_AGREEMENT':
+      return { KeyAgreementAlgorithms: algorithms };
+  }
 }

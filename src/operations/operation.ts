@@ -1,11 +1,13 @@
 import type { z } from 'zod';
 import type { Scope } from '../arn.ts';
 import type { Lookup } from '../audit/lookup.ts';
+import type { AuditRecord } from '../audit/record.ts';
 import type { Clock } from '../clock.ts';
 import { KmsError } from '../errors.ts';
 import type { IdentityChange } from '../identity/change.ts';
 import type { Principal } from '../identity/principal.ts';
 import type { IdentityRepository } from '../identity/repository.ts';
+import type { Encryptions } from '../keys/encryptions.ts';
 import type { GrantTerms } from '../keys/grant.ts';
 import { readGrantToken } from '../keys/grant-token.ts';
 import type { Retirement } from '../keys/grant-verdict.ts';
@@ -30,6 +32,7 @@ export interface Services {
   readonly events: Pick<Lookup, 'lookupEvents'>;
   /** Where requests may be signed for: the region that is served, and the one of services that are of none. */
   readonly regions: readonly string[];
+  readonly encryptions: Encryptions;
   readonly clock: Clock;
 }
 
@@ -101,6 +104,8 @@ export type Result =
       /** For the trail; camel case, no secrets. What only looks needs none. */
       readonly responseElements?: object;
     }
+  /** What was read is no longer so: the request is planned again. */
+  | { readonly type: 'conflict' }
   /** The pipeline makes the change together with its record. */
   | {
       readonly type: 'change';
@@ -110,6 +115,10 @@ export type Result =
       readonly responseElements?: object;
       /** For the trail, where they are known only now (a key just made). */
       readonly keys?: readonly Key[];
+      /** What else the trail tells of the change: what the service did because of the request. */
+      readonly events?: readonly AuditRecord[];
+      /** Takes back what was prepared, where the change was not made. */
+      undo?(): Promise<unknown>;
       /** What a refusal of the store means for this operation. */
       readonly refused?: (refusal: Refusal) => KmsError;
     };

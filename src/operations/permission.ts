@@ -43,9 +43,10 @@ async function withGrants(
     return toRefusal(caller, subject, decision);
   }
   const grantees = granteesOf(caller.principal);
-  const grants = await grantsFor(services.keys, subject.key, grantees, caller.grantTokens);
   const { encryptionContext, newGrant } = subject;
-  const grant = grantAllows(grants, grantees, { operation, encryptionContext, newGrant });
+  const request = { operation, encryptionContext, newGrant };
+  const grants = await grantsFor(services.keys, subject.key, grantees, caller.grantTokens, request);
+  const grant = grantAllows(grants, grantees, request);
   if (grant === undefined) return toRefusal(caller, subject, decision);
   return toRefusal(caller, subject, await decideFor(caller, subject, services, { grant: () => grant }));
 }
@@ -53,6 +54,9 @@ async function withGrants(
 const operationsByAction: ReadonlyMap<string, GrantOperation> = new Map(
   grantOperations.map((operation) => [`kms:${operation}`, operation]),
 );
+
+/** How the grant that is to be retired names whom it lets retire it. */
+const matches = { granted: 'direct', 'granted-to-role': 'role', delegable: undefined } as const;
 
 /**
  * Retiring is the grant's to allow, or the policies' of an account that it names: a key policy has no say (AWS KMS
@@ -72,10 +76,11 @@ async function refusalToRetire(
       ? denied(principal, action, resource, { explicit: false, because: 'resource-based policy' })
       : deniedElsewhere(principal, action, resource);
   }
+  const match = matches[retirement];
   const decision = await decideFor(caller, subject, services, {
     resource: undefined,
     resourceAccount: principal.account,
-    ...(retirement === 'granted' && { grant: () => ({ grantId: 'to be retired', match: 'direct' }) }),
+    ...(match !== undefined && { grant: () => ({ grantId: 'to be retired', match }) }),
   });
   return toRefusal(caller, subject, decision);
 }

@@ -4,10 +4,11 @@ import type { AuditRecord, Trail } from '../audit/record.ts';
 import { KmsError } from '../errors.ts';
 import type { Principal } from '../identity/principal.ts';
 import { HsmError } from '../keys/hsm.ts';
+import type { ChangeOutcome } from '../keys/repository.ts';
 import { refusal } from '../keys/state.ts';
 import type { ServiceName } from '../service.ts';
 import { internalError, toKmsError } from './failure.ts';
-import type { Caller, Operation, Plan, Prepared, Services, Subject } from './operation.ts';
+import type { Caller, Operation, Plan, Prepared, Result, Services, Subject } from './operation.ts';
 import { trailForm } from './parameters.ts';
 import { refusalOf } from './permission.ts';
 import { findOperation, noSuchOperation } from './table.ts';
@@ -114,6 +115,21 @@ export function createPipeline(
     }
   }
 
+  /** Whatever is not done is undone, as far as that can be: a job takes up what is left. */
+  async function apply(
+    { change, undo }: Extract<Result, { type: 'change' }>,
+    records: readonly AuditRecord[],
+  ): Promise<ChangeOutcome> {
+    let done = false;
+    try {
+      const outcome = await services.changes.apply(change, records);
+      done = outcome.type === 'done';
+      return outcome;
+    } finally {
+      if (!done) await undo?.().catch(() => undefined);
+    }
+  }
+
   async function attempt(
     call: Call,
     operation: Operation,
@@ -150,14 +166,15 @@ export function createPipeline(
       const entry = record(call, progress, { ...(shown && { response: shown }) });
       return { done: true, output: result.output, entry };
     }
-    const { change, output, responseElements, keys, refused } = result;
+    if (result.type === 'conflict') return { done: false };
+    const { output, responseElements, keys, refused } = result;
     const subjects =
       keys?.map((key): Subject => ({ type: 'key', action: '', key, rule: 'look' })) ?? plan.subjects;
     const entry = record(call, progress, {
       ...(responseElements && { response: responseElements }),
       subjects,
     });
-    const outcome = await services.changes.apply(change, entry);
+    const outcome = await apply(result, [entry, ...(result.events ?? [])]);
     switch (outcome.type) {
       case 'done':
         return { done: true, output, entry: undefined };

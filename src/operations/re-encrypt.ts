@@ -1,10 +1,13 @@
 import { z } from 'zod';
 import { keyArn } from '../arn.ts';
 import { canonicalContext } from '../keys/context.ts';
+import type { Key } from '../keys/key.ts';
+import type { EncryptionAlgorithm } from '../keys/spec/algorithm.ts';
+import { checkPlaintext, cipherOf, decryptWith, encryptWith } from './cipher.ts';
 import { ciphertextSource, ignoresCiphertext } from './ciphertext-source.ts';
-import { checkAlgorithm, currentMaterial, use } from './encryption.ts';
+import { algorithmFacts, currentMaterial, use } from './encryption.ts';
 import { members } from './input.ts';
-import { defineOperation } from './operation.ts';
+import { defineOperation, type Services } from './operation.ts';
 import { resolveKey } from './resolve.ts';
 
 export const reEncrypt = defineOperation({
@@ -23,12 +26,15 @@ export const reEncrypt = defineOperation({
     DryRunModifiers: members.dryRunModifiers.optional(),
   }),
   async plan(input, caller, services) {
+    const { SourceEncryptionContext: from, DestinationEncryptionContext: to } = input;
+    const { SourceEncryptionAlgorithm: opening, DestinationEncryptionAlgorithm: closing } = input;
     const ignoreCiphertext = ignoresCiphertext(input);
     const source = await ciphertextSource(
       {
         ciphertextBlob: input.CiphertextBlob,
         keyId: input.SourceKeyId,
         keyIdMember: 'sourceKeyId',
+        algorithm: opening,
         ignoreCiphertext,
         action: 'kms:ReEncryptFrom',
       },
@@ -37,43 +43,74 @@ export const reEncrypt = defineOperation({
     );
     const options = { aliases: true, action: 'kms:ReEncryptTo', elsewhere: true };
     const destination = await resolveKey(input.DestinationKeyId, options, caller, services);
-    const facts = {
-      'kms:encryptionalgorithm': 'SYMMETRIC_DEFAULT',
-      'kms:reencryptonsamekey': String(source.key.keyId === destination.keyId),
-    };
-    const from = canonicalContext(input.SourceEncryptionContext);
-    const to = canonicalContext(input.DestinationEncryptionContext);
+    const same = { 'kms:reencryptonsamekey': String(source.key.keyId === destination.keyId) };
     return {
       subjects: [
-        source.use('kms:ReEncryptFrom', input.SourceEncryptionContext, facts),
+        source.use('kms:ReEncryptFrom', from, { ...algorithmFacts(opening), ...same }),
         use(destination, 'kms:ReEncryptTo', {
           keyId: input.DestinationKeyId,
-          context: input.DestinationEncryptionContext,
-          facts,
+          context: to,
+          facts: { ...algorithmFacts(closing), ...same },
         }),
       ],
       validate() {
-        checkAlgorithm(source.key, input.SourceEncryptionAlgorithm);
-        checkAlgorithm(destination, input.DestinationEncryptionAlgorithm);
+        cipherOf(source.key, opening, from);
+        cipherOf(destination, closing, to);
         if (!ignoreCiphertext) source.open();
       },
       async run() {
+        const algorithms = {
+          from: cipherOf(source.key, opening, from),
+          to: cipherOf(destination, closing, to),
+        };
         const { blob, keyMaterialId } = source.open();
-        const material = currentMaterial(destination);
-        const result = await services.hsm.reEncrypt(blob, from, material, to);
+        const sealed = await reSeal(
+          { key: source.key, algorithm: algorithms.from, context: from, blob },
+          { key: destination, algorithm: algorithms.to, context: to },
+          services,
+        );
         return {
           type: 'answer',
           output: {
-            CiphertextBlob: result.toString('base64'),
+            CiphertextBlob: sealed.blob.toString('base64'),
             SourceKeyId: keyArn(source.key, source.key.keyId),
             KeyId: keyArn(destination, destination.keyId),
-            SourceEncryptionAlgorithm: 'SYMMETRIC_DEFAULT',
-            DestinationEncryptionAlgorithm: 'SYMMETRIC_DEFAULT',
+            SourceEncryptionAlgorithm: algorithms.from,
+            DestinationEncryptionAlgorithm: algorithms.to,
             SourceKeyMaterialId: keyMaterialId,
-            DestinationKeyMaterialId: material.keyMaterialId,
+            DestinationKeyMaterialId: sealed.keyMaterialId,
           },
         };
       },
     };
   },
 });
+
+interface Side {
+  readonly key: Key;
+  readonly algorithm: EncryptionAlgorithm;
+  readonly context: Readonly<Record<string, string>> | undefined;
+}
+
+/** Within one host of the token where both keys are symmetric; else the plaintext is here for a moment. */
+async function reSeal(
+  from: Side & { readonly blob: Buffer },
+  to: Side,
+  services: Services,
+): Promise<{ readonly blob: Buffer; readonly keyMaterialId?: string }> {
+  if (from.algorithm === 'SYMMETRIC_DEFAULT' && to.algorithm === 'SYMMETRIC_DEFAULT') {
+    const counted = services.encryptions.spend(to.key);
+    if (counted !== undefined) await counted;
+    const material = currentMaterial(to.key);
+    const contexts = [canonicalContext(from.context), canonicalContext(to.context)] as const;
+    const blob = await services.hsm.reEncrypt(from.blob, contexts[0], material, contexts[1]);
+    return { blob, keyMaterialId: material.keyMaterialId };
+  }
+  const plaintext = await decryptWith(from.key, from.algorithm, from.context, from.blob, services.hsm);
+  try {
+    checkPlaintext(to.key, to.algorithm, plaintext.length);
+    return await encryptWith(to.key, to.algorithm, to.context, plaintext, services);
+  } finally {
+    plaintext.fill(0);
+  }
+}

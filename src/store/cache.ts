@@ -2,9 +2,8 @@ import type { Scope } from '../arn.ts';
 import type { AccessKey } from '../identity/credential.ts';
 import type { Identity } from '../identity/principal.ts';
 import type { IdentityRepository } from '../identity/repository.ts';
-import type { Grant } from '../keys/grant.ts';
 import type { Alias, Key } from '../keys/key.ts';
-import type { Invalidation, KeyRepository } from '../keys/repository.ts';
+import type { GrantsFound, Invalidation, KeyRepository } from '../keys/repository.ts';
 import type { MaybePromise } from '../maybe-promise.ts';
 import { Recent } from './recent.ts';
 
@@ -82,8 +81,8 @@ export interface CachedRepository extends KeyRepository, IdentityRepository {
 export function cachedRepository(reader: KeyRepository & IdentityRepository): CachedRepository {
   const keys = new Scoped<Key>();
   const aliases = new Scoped<Alias>();
-  const grants = new Recent<readonly Grant[]>(present);
-  const noGrants = new Recent<readonly Grant[]>(present);
+  const grants = new Recent<GrantsFound>(present);
+  const noGrants = new Recent<GrantsFound>(present);
   const credentials = new Recent<AccessKey>(present);
   const noCredentials = new Recent<true>(absent);
   /** The accounts of keys by region and id, which never change. */
@@ -151,13 +150,13 @@ export function cachedRepository(reader: KeyRepository & IdentityRepository): Ca
       );
     },
 
-    findGrants(scope: Scope, keyId: string, granteeId: string): MaybePromise<readonly Grant[]> {
+    findGrants(scope: Scope, keyId: string, granteeId: string): MaybePromise<GrantsFound> {
       const name = `${scope.region}/${scope.account}/${keyId}/${granteeId}`;
       const found = grants.get(name) ?? noGrants.get(name);
       if (found !== undefined) return found;
       return fill(
         () => reader.findGrants(scope, keyId, granteeId),
-        (there) => (there.length > 0 ? grants.set(name, there) : noGrants.set(name, there)),
+        (there) => (there.grants.length > 0 ? grants.set(name, there) : noGrants.set(name, there)),
       );
     },
 

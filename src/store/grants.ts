@@ -1,13 +1,14 @@
 import type { Kysely, Selectable } from 'kysely';
 import type { Scope } from '../arn.ts';
 import type { Grant } from '../keys/grant.ts';
-import type { KeyRepository } from '../keys/repository.ts';
+import type { GrantsSought } from '../keys/grant-index.ts';
+import type { GrantsFound, KeyRepository } from '../keys/repository.ts';
 import { type Page, page } from '../page.ts';
 import type { Schema } from './schema.ts';
 
 type GrantReader = Pick<
   KeyRepository,
-  'findGrants' | 'findGrant' | 'findGrantId' | 'listGrants' | 'listRetirableGrants'
+  'findGrants' | 'findGrantsSought' | 'findGrant' | 'findGrantId' | 'listGrants' | 'listRetirableGrants'
 >;
 
 function selectGrants(db: Kysely<Schema>) {
@@ -35,7 +36,12 @@ function selectGrantsOn(db: Kysely<Schema>, { region, account }: Scope, keyId: s
     .where('key_id', '=', keyId);
 }
 
-function toGrant(row: Omit<Selectable<Schema['grants']>, 'fingerprint'>): Grant {
+/** How many grants of one grantee on one key are read, and kept, at once. */
+const together = 200;
+/** Any that describes is as good as any other. */
+const describing = 1;
+
+function toGrant(row: Omit<Selectable<Schema['grants']>, 'fingerprint' | 'anchor' | 'describes'>): Grant {
   return {
     region: row.region,
     account: row.account,
@@ -55,12 +61,27 @@ const byId = ({ grantId }: Grant): string => grantId;
 
 export function grantReader(db: Kysely<Schema>): GrantReader {
   return {
-    async findGrants(scope: Scope, keyId: string, granteeId: string): Promise<readonly Grant[]> {
+    async findGrants(scope: Scope, keyId: string, granteeId: string): Promise<GrantsFound> {
       const rows = await selectGrantsOn(db, scope, keyId)
         .where('grantee_id', '=', granteeId)
-        .orderBy('grant_id')
+        .limit(together + 1)
         .execute();
-      return rows.map(toGrant);
+      return { grants: rows.slice(0, together).map(toGrant), more: rows.length > together };
+    },
+
+    async findGrantsSought(
+      scope: Scope,
+      keyId: string,
+      granteeId: string,
+      sought: GrantsSought,
+    ): Promise<readonly Grant[]> {
+      const all = selectGrantsOn(db, scope, keyId).where('grantee_id', '=', granteeId);
+      const found =
+        sought.type === 'describing'
+          ? all.where('describes', '=', 1).limit(describing)
+          : // As the primary key has it, so that no other grant is looked at.
+            all.where('describes', 'in', [0, 1]).where('anchor', 'in', sought.anchors);
+      return (await found.execute()).map(toGrant);
     },
 
     async findGrant(scope: Scope, keyId: string, grantId: string): Promise<Grant | undefined> {

@@ -1,7 +1,7 @@
 import type { Kysely } from 'kysely';
 import type { AccessKey } from '../identity/credential.ts';
 import type { Principal } from '../identity/principal.ts';
-import type { Alias, Key, Material } from '../keys/key.ts';
+import type { Alias, Key, Material, PendingMaterial } from '../keys/key.ts';
 import { StoreError } from './error.ts';
 import type { Schema } from './schema.ts';
 
@@ -31,9 +31,16 @@ export function selectKeys(db: Kysely<Schema>) {
       'keys.deletion_date',
       'keys.current_material_id',
       'keys.policy',
+      'keys.rotation_period',
+      'keys.next_rotation',
+      'keys.public_key',
+      'keys.lacking',
       'materials.material_id',
       'materials.key_material_id',
       'materials.created_at as material_created_at',
+      'materials.state as material_state',
+      'materials.rotation_type',
+      'materials.rotated_at',
     ]);
 }
 
@@ -42,7 +49,7 @@ type KeyRow = Awaited<ReturnType<ReturnType<typeof selectKeys>['execute']>>[numb
 /** A key as its own rows tell it. */
 type BareKey = Omit<Key, 'tags' | 'aliases'>;
 
-function toKey(row: KeyRow, materials: readonly Material[]): BareKey {
+function toKey(row: KeyRow, materials: readonly Material[], pending: PendingMaterial | undefined): BareKey {
   const currentMaterialId = row.current_material_id;
   if (currentMaterialId === null || !materials.some((one) => one.materialId === currentMaterialId)) {
     throw new StoreError('corrupt', `key \`${row.key_id}\` has no current material in the store`);
@@ -60,26 +67,45 @@ function toKey(row: KeyRow, materials: readonly Material[]): BareKey {
     ...(row.deletion_date !== null && { deletionDate: row.deletion_date }),
     currentMaterialId,
     materials,
+    ...(pending && { pending }),
+    ...(row.rotation_period !== null &&
+      row.next_rotation !== null && {
+        rotation: { periodInDays: row.rotation_period, next: row.next_rotation },
+      }),
+    ...(row.public_key !== null && { publicKey: toBuffer(row.public_key) }),
+    ...(row.lacking !== null && { lacking: JSON.parse(row.lacking) }),
     policy: row.policy ?? undefined,
   };
+}
+
+/** A key without materials has one row all the same, where all of the material is null. */
+function toMaterial(row: KeyRow): Material | PendingMaterial | undefined {
+  const { material_id, key_material_id, material_created_at, material_state: state } = row;
+  if (material_id === null || key_material_id === null || material_created_at === null || state === null) {
+    return undefined;
+  }
+  const { rotation_type: type, rotated_at: date } = row;
+  const made = { materialId: material_id, keyMaterialId: key_material_id, createdAt: material_created_at };
+  if (state !== 'Ready') return { ...made, state, ...(type !== null && { rotationType: type }) };
+  return { ...made, ...(type !== null && date !== null && { rotation: { type, date } }) };
 }
 
 /** @param rows of `selectKeys`, those of a key together, its oldest material first */
 export function toKeys(rows: readonly KeyRow[]): BareKey[] {
   const keys: BareKey[] = [];
   let materials: Material[] = [];
+  let pending: PendingMaterial | undefined;
   for (const [index, row] of rows.entries()) {
-    if (row.material_id !== null && row.key_material_id !== null && row.material_created_at !== null) {
-      materials.push({
-        materialId: row.material_id,
-        keyMaterialId: row.key_material_id,
-        createdAt: row.material_created_at,
-      });
+    const material = toMaterial(row);
+    if (material !== undefined) {
+      if ('state' in material) pending = material;
+      else materials.push(material);
     }
     const next = rows[index + 1];
     if (next?.key_id === row.key_id && next.region === row.region && next.account === row.account) continue;
-    keys.push(toKey(row, materials));
+    keys.push(toKey(row, materials, pending));
     materials = [];
+    pending = undefined;
   }
   return keys;
 }
@@ -150,11 +176,15 @@ export function toPrincipal(
 export function toAccessKey(
   row: Awaited<ReturnType<ReturnType<typeof selectAccessKeys>['execute']>>[number],
 ): AccessKey {
-  const { buffer, byteOffset, byteLength } = row.sealed_secret;
   return {
     accessKeyId: row.access_key_id,
-    sealedSecret: Buffer.from(buffer, byteOffset, byteLength),
+    sealedSecret: toBuffer(row.sealed_secret),
     active: row.active === 1,
     principal: toPrincipal(row),
   };
+}
+
+/** The same bytes, as drivers don't give them. */
+function toBuffer({ buffer, byteOffset, byteLength }: Uint8Array): Buffer {
+  return Buffer.from(buffer, byteOffset, byteLength);
 }

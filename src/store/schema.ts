@@ -1,5 +1,12 @@
 import type { Generated } from 'kysely';
-import type { KeyOrigin, KeySpec, KeyState, KeyUsage } from '../keys/key.ts';
+import type {
+  KeyOrigin,
+  KeySpec,
+  KeyState,
+  KeyUsage,
+  PendingMaterialState,
+  RotationType,
+} from '../keys/key.ts';
 
 /** Every time is in milliseconds since the epoch. */
 export interface Schema {
@@ -27,6 +34,8 @@ interface MetaTable {
   store_id: string;
   /** Grows by one with every change. */
   change_sequence: number;
+  /** Leased so far, of all materials that ever were. */
+  encryptions: Generated<number>;
 }
 
 interface AccountsTable {
@@ -127,6 +136,14 @@ interface KeysTable {
   policy: string | null;
   /** How many grants the key has: counting them would take longer the more there are. */
   grant_count: Generated<number>;
+  /** Days; null where the key doesn't rotate by itself. */
+  rotation_period: number | null;
+  /** Null where the key doesn't rotate by itself. */
+  next_rotation: number | null;
+  /** Of a pair, once it is made: SubjectPublicKeyInfo in DER. */
+  public_key: Uint8Array | null;
+  /** JSON: algorithms of the spec that its token can't do. Null where it can do all. */
+  lacking: string | null;
 }
 
 interface MaterialsTable {
@@ -138,7 +155,17 @@ interface MaterialsTable {
   material_id: string;
   key_material_id: string;
   created_at: number;
+  state: Generated<MaterialState>;
+  /** Null is for the first of a key. */
+  rotation_type: RotationType | null;
+  /** When it became the current one; null where it never did by a rotation. */
+  rotated_at: number | null;
+  /** How often it may have encrypted: what has been leased. */
+  encryptions: Generated<number>;
 }
+
+/** `Ready` materials are the key's: they decrypt, and one of them encrypts. */
+export type MaterialState = 'Ready' | PendingMaterialState;
 
 interface AliasesTable {
   region: string;
@@ -173,6 +200,9 @@ interface GrantsTable {
   created_at: number;
   /** Null is for a grant without a name, which is like no other. */
   fingerprint: string | null;
+  /** As `GrantIndex.anchor`. */
+  anchor: string;
+  describes: 0 | 1;
 }
 
 interface OutboxTable {

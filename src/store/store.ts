@@ -4,8 +4,16 @@ import type { IdentityChange } from '../identity/change.ts';
 import type { AccessKey } from '../identity/credential.ts';
 import type { Principal } from '../identity/principal.ts';
 import type { IdentityRepository } from '../identity/repository.ts';
+import type { MaterialRef } from '../keys/hsm.ts';
 import type { Key, KeyState } from '../keys/key.ts';
-import type { ChangeOutcome, Invalidation, KeyChange, KeyRepository } from '../keys/repository.ts';
+import type {
+  ChangeOutcome,
+  ChangeRecord,
+  Invalidation,
+  KeyChange,
+  KeyRepository,
+} from '../keys/repository.ts';
+import type { MaterialState } from './schema.ts';
 
 /** All that a store changes. */
 export type Change = KeyChange | IdentityChange;
@@ -35,6 +43,7 @@ export interface StoredMaterial extends Scope {
   readonly keyId: string;
   readonly materialId: string;
   readonly state: KeyState;
+  readonly materialState: MaterialState;
 }
 
 /** Reads what is committed, in any process. Every method rejects with a StoreError where the store fails. */
@@ -52,11 +61,16 @@ export interface StoreReader extends KeyRepository, IdentityRepository {
 export interface StoreWriter {
   /** 32 hex digits, made with the store. */
   readonly storeId: string;
+  /**
+   * Encryptions that this store, restored from a backup, knew nothing of: they have been added to the count of every
+   * material, since any of them may have made them all. 0 where it was not.
+   */
+  readonly uncounted: number;
   /** How much there is, keys in every state. */
   count(): Promise<{ accounts: number; keys: number }>;
   changeSequence(): Promise<number>;
-  /** One transaction: what the change presumes, the change, its number, and its record in the outbox. */
-  apply(change: Change, record: AuditRecord | undefined): Promise<Applied>;
+  /** One transaction: what the change presumes, the change, its number, and its records in the outbox. */
+  apply(change: Change, record: ChangeRecord): Promise<Applied>;
 
   /** Records that are not known to be in the trail, oldest first. @param limit at least 1 */
   pendingRecords(limit: number): Promise<readonly PendingRecord[]>;
@@ -67,6 +81,19 @@ export interface StoreWriter {
   dueForDeletion(now: number): Promise<readonly Key[]>;
   /** Keys in `Creating`, being made or left behind by a process that died, and in `Abandoning`. */
   unfinishedCreations(): Promise<readonly Key[]>;
+  /** Enabled keys whose rotation is due, longest first. @param now milliseconds since the epoch */
+  dueForRotation(now: number, limit: number): Promise<readonly Key[]>;
+  /** Enabled keys whose current material may have encrypted so often. */
+  wornOut(encryptions: number, limit: number): Promise<readonly Key[]>;
+  /** Keys with a material in `Creating`, being made or left behind by a process that died, or in `Abandoning`. */
+  unfinishedRotations(): Promise<readonly Key[]>;
+  /**
+   * Adds to the count of one of a key's materials.
+   * @returns false where it would pass the limit, or there is no such material: then nothing was added
+   */
+  reserveEncryptions(material: Scope & MaterialRef, encryptions: number, limit: number): Promise<boolean>;
+  /** The highest count of a material that is the current one of its key. */
+  mostEncryptions(): Promise<number>;
   /** Every material that should have an object in the token, in pages. */
   allMaterials(): AsyncIterable<readonly StoredMaterial[]>;
 

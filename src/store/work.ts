@@ -1,4 +1,4 @@
-import type { Kysely } from 'kysely';
+import { type Kysely, sql } from 'kysely';
 import type { Key } from '../keys/key.ts';
 import { selectKeys, toKeys, withNames } from './rows.ts';
 import type { Schema } from './schema.ts';
@@ -33,6 +33,75 @@ export async function unfinishedCreations(db: Kysely<Schema>): Promise<readonly 
   return Promise.all(toKeys(rows).map((key) => withNames(db, key)));
 }
 
+export async function dueForRotation(
+  db: Kysely<Schema>,
+  now: number,
+  limit: number,
+): Promise<readonly Key[]> {
+  const due = await db
+    .selectFrom('keys')
+    .select(['region', 'account', 'key_id'])
+    .where('next_rotation', 'is not', null)
+    .where('next_rotation', '<=', now)
+    .where('state', '=', 'Enabled')
+    .orderBy('next_rotation')
+    .limit(limit)
+    .execute();
+  return findAll(db, due);
+}
+
+export async function wornOut(
+  db: Kysely<Schema>,
+  encryptions: number,
+  limit: number,
+): Promise<readonly Key[]> {
+  const worn = await db
+    .selectFrom('keys')
+    .innerJoin('materials', (join) =>
+      join
+        .onRef('materials.region', '=', 'keys.region')
+        .onRef('materials.account', '=', 'keys.account')
+        .onRef('materials.key_id', '=', 'keys.key_id')
+        .onRef('materials.material_id', '=', 'keys.current_material_id'),
+    )
+    .select(['keys.region', 'keys.account', 'keys.key_id'])
+    .where('keys.state', '=', 'Enabled')
+    .where('materials.encryptions', '>=', encryptions)
+    .limit(limit)
+    .execute();
+  return findAll(db, worn);
+}
+
+export async function unfinishedRotations(db: Kysely<Schema>): Promise<readonly Key[]> {
+  const unfinished = await db
+    .selectFrom('materials')
+    .select(['region', 'account', 'key_id'])
+    // Word for word what the index of those that wait says: else SQLite reads every material.
+    .where(sql<boolean>`state in ('Creating', 'Abandoning', 'PendingRotation')`)
+    .where('state', '!=', 'PendingRotation')
+    .execute();
+  return findAll(db, unfinished);
+}
+
+/** The keys of these names, in their order. */
+async function findAll(
+  db: Kysely<Schema>,
+  names: readonly { readonly region: string; readonly account: string; readonly key_id: string }[],
+): Promise<Key[]> {
+  const found: Key[] = [];
+  for (const { region, account, key_id } of names) {
+    const rows = await selectKeys(db)
+      .where('keys.region', '=', region)
+      .where('keys.account', '=', account)
+      .where('keys.key_id', '=', key_id)
+      .orderBy('materials.generation')
+      .execute();
+    const [key] = toKeys(rows);
+    if (key !== undefined) found.push(await withNames(db, key));
+  }
+  return found;
+}
+
 export async function* allMaterials(db: Kysely<Schema>): AsyncGenerator<readonly StoredMaterial[]> {
   let after: StoredMaterial | undefined;
   for (;;) {
@@ -51,6 +120,7 @@ export async function* allMaterials(db: Kysely<Schema>): AsyncGenerator<readonly
         'materials.key_id as keyId',
         'materials.material_id as materialId',
         'keys.state',
+        'materials.state as materialState',
       ])
       .where((row) =>
         row(row.refTuple('materials.region', 'materials.material_id'), '>', row.tuple(region, materialId)),

@@ -1,15 +1,23 @@
 import type { Kysely, Transaction } from 'kysely';
-import type { AuditRecord } from '../audit/record.ts';
 import type { Clock } from '../clock.ts';
 import type { AccessKey } from '../identity/credential.ts';
 import type { Principal } from '../identity/principal.ts';
+import type { ChangeRecord } from '../keys/repository.ts';
 import { listAccounts } from './accounts.ts';
 import { insertAccount } from './changes/account.ts';
 import { make } from './changes/make.ts';
+import { countLost, mostEncryptions, reserveEncryptions } from './encryptions.ts';
 import { selectAccessKeys, toAccessKey, toPrincipal } from './rows.ts';
 import type { Schema } from './schema.ts';
 import type { Applied, Change, PendingRecord, StoreWriter } from './store.ts';
-import { allMaterials, dueForDeletion, unfinishedCreations } from './work.ts';
+import {
+  allMaterials,
+  dueForDeletion,
+  dueForRotation,
+  unfinishedCreations,
+  unfinishedRotations,
+  wornOut,
+} from './work.ts';
 
 async function nextSequence(trx: Transaction<Schema>): Promise<number> {
   const { change_sequence } = await trx
@@ -20,16 +28,23 @@ async function nextSequence(trx: Transaction<Schema>): Promise<number> {
   return change_sequence;
 }
 
-/** @param release lets go of what keeps other writers out */
+/**
+ * @param highWater how many encryptions have been reserved in all, as something says that no backup of the store holds
+ * @param release lets go of what keeps other writers out
+ */
 export async function storeWriter(
   db: Kysely<Schema>,
   clock: Clock,
+  highWater: { readonly mark: number; raise(mark: number): void },
   release: () => void,
 ): Promise<StoreWriter> {
   const { store_id: storeId } = await db.selectFrom('meta').select('store_id').executeTakeFirstOrThrow();
 
+  const uncounted = await countLost(db, highWater.mark);
+
   return {
     storeId,
+    uncounted,
 
     async count(): Promise<{ accounts: number; keys: number }> {
       const rows = (table: 'accounts' | 'keys') =>
@@ -45,15 +60,15 @@ export async function storeWriter(
         .change_sequence;
     },
 
-    apply(change: Change, record: AuditRecord | undefined): Promise<Applied> {
+    apply(change: Change, record: ChangeRecord): Promise<Applied> {
       return db.transaction().execute(async (trx): Promise<Applied> => {
         const made = await make(trx, change);
         if (made.type !== 'done') return { outcome: made, invalidation: undefined };
         const sequence = await nextSequence(trx);
-        if (record !== undefined) {
+        for (const one of [record ?? []].flat()) {
           await trx
             .insertInto('outbox')
-            .values({ event_id: record.eventID, record: JSON.stringify(record), created_at: clock.now() })
+            .values({ event_id: one.eventID, record: JSON.stringify(one), created_at: clock.now() })
             .execute();
         }
         const scope = `${change.region}/${change.account}/`;
@@ -90,9 +105,19 @@ export async function storeWriter(
 
     dueForDeletion: (now) => dueForDeletion(db, now),
     unfinishedCreations: () => unfinishedCreations(db),
+    dueForRotation: (now, limit) => dueForRotation(db, now, limit),
+    wornOut: (encryptions, limit) => wornOut(db, encryptions, limit),
+    unfinishedRotations: () => unfinishedRotations(db),
     allMaterials: () => allMaterials(db),
 
     listAccounts: () => listAccounts(db),
+    async reserveEncryptions(material, encryptions, limit): Promise<boolean> {
+      const total = await reserveEncryptions(db, material, encryptions, limit);
+      if (total !== undefined) highWater.raise(total);
+      return total !== undefined;
+    },
+
+    mostEncryptions: () => mostEncryptions(db),
 
     async findPrincipal(account: string, userName: string | undefined): Promise<Principal | undefined> {
       const row = await db

@@ -2,7 +2,7 @@
  * Another program that has the PIN: logs in to a token through pkcs11js and tries what it is told to. Runs as a child
  * process, so that neither the library nor the PIN come into the test's.
  */
-import { randomBytes } from 'node:crypto';
+import { constants, createPublicKey, publicEncrypt, randomBytes } from 'node:crypto';
 import pkcs11js from 'pkcs11js';
 
 export interface Order {
@@ -161,6 +161,46 @@ function probe(session: Buffer, slot: Buffer, object: Buffer): Attempts {
       p11.C_Sign(own, Buffer.alloc(32, 1), Buffer.alloc(128));
     });
   }
+  const pss = {
+    mechanism: c.CKM_RSA_PKCS_PSS,
+    parameter: {
+      type: c.CK_PARAMS_RSA_PSS,
+      hashAlg: c.CKM_SHA256,
+      mgf: c.CKG_MGF1_SHA256,
+      saltLen: 32,
+    },
+  };
+  const signatures: Record<string, pkcs11js.Mechanism> = {
+    'RSA PKCS#1': { mechanism: c.CKM_RSA_PKCS },
+    'RSA-PSS': pss,
+    'raw RSA': { mechanism: c.CKM_RSA_X_509 },
+    'RSA PKCS#1 with SHA-1': { mechanism: c.CKM_SHA1_RSA_PKCS },
+  };
+  for (const [name, mechanism] of Object.entries(signatures)) {
+    attempt(`sign with ${name}`, (own) => {
+      p11.C_SignInit(own, mechanism, object);
+      p11.C_Sign(own, Buffer.alloc(32, 1), Buffer.alloc(1024));
+    });
+  }
+  const decryptions: Record<string, pkcs11js.Mechanism> = {
+    'RSA OAEP': oaep,
+    'RSA PKCS#1': { mechanism: c.CKM_RSA_PKCS },
+    'raw RSA': { mechanism: c.CKM_RSA_X_509 },
+  };
+  for (const [name, mechanism] of Object.entries(decryptions)) {
+    attempt(`decrypt with ${name}`, (own) => p11.C_DecryptInit(own, mechanism, object));
+  }
+  attempt('unwrap by RSA OAEP', (own) => {
+    const wrapped = publicEncrypt(
+      { key: modulusKey(own, object), padding: constants.RSA_PKCS1_OAEP_PADDING, oaepHash: 'sha1' },
+      randomBytes(32),
+    );
+    p11.C_UnwrapKey(own, oaep, object, wrapped, [
+      { type: c.CKA_CLASS, value: c.CKO_SECRET_KEY },
+      { type: c.CKA_KEY_TYPE, value: c.CKK_AES },
+      { type: c.CKA_TOKEN, value: no },
+    ]);
+  });
   const agreement: pkcs11js.ECDH1 = { type: c.CK_PARAMS_EC_DH, kdf: c.CKD_NULL, publicData: generator };
   attempt('derive by ECDH', (own) =>
     p11.C_DeriveKey(own, { mechanism: c.CKM_ECDH1_DERIVE, parameter: agreement }, object, [
@@ -203,6 +243,13 @@ function probe(session: Buffer, slot: Buffer, object: Buffer): Attempts {
     p11.C_DigestFinal(own, Buffer.alloc(32));
   });
   return attempts;
+}
+
+/** The public half of an RSA key, by the modulus of its private half. */
+function modulusKey(session: Buffer, object: Buffer) {
+  const [modulus] = p11.C_GetAttributeValue(session, object, [{ type: c.CKA_MODULUS }]);
+  const n = Buffer.isBuffer(modulus?.value) ? modulus.value.toString('base64url') : '';
+  return createPublicKey({ key: { kty: 'RSA', n, e: 'AQAB' }, format: 'jwk' });
 }
 
 function find(session: Buffer, template: pkcs11js.Template): Buffer[] {

@@ -163,7 +163,7 @@ describe('the AWS CLI', function () {
     expect(await mistake('describe-key', '--key-id', 'nonsense')).to.equal(
       "An error occurred (NotFoundException) when calling the DescribeKey operation: Invalid keyId 'nonsense'",
     );
-    expect(await mistake('create-key', '--key-spec', 'RSA_2048', '--key-usage', 'SIGN_VERIFY')).to.match(
+    expect(await mistake('create-key', '--key-spec', 'SM2', '--key-usage', 'SIGN_VERIFY')).to.match(
       /^An error occurred \(UnsupportedOperationException\) when calling the CreateKey operation: .*KeySpec/,
     );
     const credentials = join(folder, 'wrong');

@@ -9,17 +9,24 @@ const supported = new Set([
   'CreateKey',
   'Decrypt',
   'DeleteAlias',
+  'DeriveSharedSecret',
   'DescribeKey',
   'DisableKey',
+  'DisableKeyRotation',
   'EnableKey',
+  'EnableKeyRotation',
   'Encrypt',
   'GenerateDataKey',
   'GenerateDataKeyWithoutPlaintext',
+  'GenerateMac',
   'GenerateRandom',
   'GetKeyPolicy',
+  'GetKeyRotationStatus',
+  'GetPublicKey',
   'ListAliases',
   'ListGrants',
   'ListKeyPolicies',
+  'ListKeyRotations',
   'ListKeys',
   'ListResourceTags',
   'PutKeyPolicy',
@@ -27,11 +34,15 @@ const supported = new Set([
   'ReEncrypt',
   'RetireGrant',
   'RevokeGrant',
+  'RotateKeyOnDemand',
   'ScheduleKeyDeletion',
+  'Sign',
   'TagResource',
   'UntagResource',
   'UpdateAlias',
   'UpdateKeyDescription',
+  'Verify',
+  'VerifyMac',
 ]);
 
 const blob = Buffer.from('blob').toString('base64');
@@ -92,7 +103,7 @@ describe('what Coffer does not do yet, it says', () => {
     const all = operations();
     expect(all.map(({ name }) => name)).to.include.members([...supported]);
     const others = all.filter(({ name }) => !supported.has(name));
-    expect(others.length).to.be.above(25);
+    expect(others.length).to.be.above(9);
     for (const { name, required } of others) {
       const input = Object.fromEntries(
         required.map((member) => {
@@ -132,17 +143,31 @@ describe('what Coffer does not do yet, it says', () => {
       ['Decrypt', { CiphertextBlob: ciphertext, Recipient }, 'Recipient'],
       ['GenerateDataKey', { KeyId, KeySpec: 'AES_256', Recipient }, 'Recipient'],
       ['GenerateRandom', { NumberOfBytes: 8, Recipient }, 'Recipient'],
+      [
+        'DeriveSharedSecret',
+        { KeyId, KeyAgreementAlgorithm: 'ECDH', PublicKey: blob, Recipient },
+        'Recipient',
+      ],
       ['GenerateRandom', { NumberOfBytes: 8, CustomKeyStoreId: 'cks-1234567890abcdef0' }, 'CustomKeyStoreId'],
       ['CreateKey', { Description, MultiRegion: true }, 'MultiRegion'],
       ['CreateKey', { Description, CustomKeyStoreId: 'cks-1234567890abcdef0' }, 'CustomKeyStoreId'],
       ['CreateKey', { Description, XksKeyId: 'x' }, 'XksKeyId'],
       ['CreateKey', { Description, Origin: 'EXTERNAL' }, 'Origin'],
       ['CreateKey', { Description, Origin: 'AWS_CLOUDHSM' }, 'Origin'],
-      ['CreateKey', { Description, KeySpec: 'RSA_2048' }, 'KeySpec'],
-      ['CreateKey', { Description, KeySpec: 'HMAC_256' }, 'KeySpec'],
-      ['CreateKey', { Description, CustomerMasterKeySpec: 'ECC_NIST_P256' }, 'CustomerMasterKeySpec'],
-      ['CreateKey', { Description, KeyUsage: 'SIGN_VERIFY' }, 'KeyUsage'],
-      ['CreateKey', { Description, KeyUsage: 'GENERATE_VERIFY_MAC' }, 'KeyUsage'],
+      ['CreateKey', { Description, KeySpec: 'SM2', KeyUsage: 'SIGN_VERIFY' }, 'KeySpec SM2'],
+      ['CreateKey', { Description, CustomerMasterKeySpec: 'SM2' }, 'CustomerMasterKeySpec SM2'],
+      ...['ML_KEM_512', 'ML_KEM_768', 'ML_KEM_1024'].map(
+        (KeySpec): [string, Record<string, unknown>, string] => [
+          'CreateKey',
+          { Description, KeySpec, KeyUsage: 'ENCAPSULATE_DECAPSULATE' },
+          `KeySpec ${KeySpec}`,
+        ],
+      ),
+      ...['ML_DSA_44', 'ML_DSA_65', 'ML_DSA_87'].map((KeySpec): [string, Record<string, unknown>, string] => [
+        'CreateKey',
+        { Description, KeySpec, KeyUsage: 'SIGN_VERIFY' },
+        `The token of this key store lacks what KeySpec ${KeySpec}`,
+      ]),
     ];
     for (const [operation, input, member] of cases) unsupported(await call(at, operation, input), member);
     expect(await keys()).to.equal(before);

@@ -144,8 +144,12 @@ function refusals(facts: Facts): number {
  * and a log that SQLite writes again from its beginning still take some.
  */
 async function refusedWhileFull(client: KMS, facts: Facts, trail: boolean): Promise<void> {
-  const key = [...facts.keys.values()].find(({ states }) => states[0] === 'Enabled');
-  const KeyId = key?.keyId ?? '';
+  const enabled = ({ keyId }: { keyId: string }) => {
+    const states = facts.keys.get(keyId)?.states;
+    return states?.length === 1 && states[0] === 'Enabled';
+  };
+  const made = facts.ciphertexts.find(enabled) ?? expect.fail('nothing was encrypted');
+  const { keyId: KeyId, blob: CiphertextBlob, context: EncryptionContext } = made;
   const untilRefused = async (request: (attempt: number) => Promise<unknown>) => {
     for (let attempt = 0; attempt < 500; attempt++) {
       try {
@@ -168,7 +172,8 @@ async function refusedWhileFull(client: KMS, facts: Facts, trail: boolean): Prom
     facts.aliases.set(aliasName, { aliasName, target: KeyId, existence: ['there'] });
   });
   const readOnly = [
-    () => client.encrypt({ KeyId, Plaintext: Buffer.from('x') }),
+    // Not Encrypt: a process that has not used the key yet must count first what it will encrypt.
+    () => client.decrypt({ CiphertextBlob, EncryptionContext }),
     () => client.describeKey({ KeyId }),
   ];
   // What changes nothing needs the trail alone.

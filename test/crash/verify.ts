@@ -91,7 +91,7 @@ export async function readTrail(folder: string): Promise<TrailRecord[]> {
 export interface Rows {
   readonly keys: { keyId: string; state: string }[];
   readonly aliases: { aliasName: string; keyId: string }[];
-  readonly materials: { keyId: string; materialId: string }[];
+  readonly materials: { keyId: string; materialId: string; state: string }[];
   readonly outbox: number;
 }
 
@@ -110,9 +110,13 @@ export function readStore(file: string): Rows {
         .all()
         .map((row) => ({ aliasName: text(row, 'alias_name'), keyId: text(row, 'target_key_id') })),
       materials: database
-        .prepare('select key_id, material_id from materials')
+        .prepare('select key_id, material_id, state from materials')
         .all()
-        .map((row) => ({ keyId: text(row, 'key_id'), materialId: text(row, 'material_id') })),
+        .map((row) => ({
+          keyId: text(row, 'key_id'),
+          materialId: text(row, 'material_id'),
+          state: text(row, 'state'),
+        })),
       outbox: Number(database.prepare('select count(*) as n from outbox').get()?.n),
     };
   } finally {
@@ -191,8 +195,9 @@ export async function verifyToken(service: Service, rows: Rows): Promise<number>
   const whole = objects.filter((object) => !isShell(object));
   const labels = whole.map(({ label }) => label ?? '(no label)');
   const wanted = rows.materials.map(({ keyId, materialId }) => `coffer key ${keyId} material ${materialId}`);
-  wanted.push('coffer canary', 'coffer sealing', 'coffer trail');
-  expect(new Set(labels).size, 'objects of one label').to.equal(labels.length);
+  wanted.push('coffer canary', 'coffer sealing', 'coffer trail', 'coffer checkpoint');
+  const names = whole.map((object, at) => `${labels[at]} of class ${object.class}`);
+  expect(new Set(names).size, 'objects of one label').to.equal(names.length);
   expect(
     {
       unexplained: labels.filter((label) => !wanted.includes(label)),
@@ -207,11 +212,13 @@ export async function verifyToken(service: Service, rows: Rows): Promise<number>
   return objects.length - whole.length;
 }
 
-/** Waits until keys whose creation a crash interrupted are cleared up. */
+/** Waits until keys and materials whose creation a crash interrupted are cleared up. */
 export async function creationsSettled(service: Service): Promise<void> {
   const deadline = Date.now() + 15_000;
-  while (readStore(service.storeFile).keys.some(({ state }) => state === 'Creating')) {
-    if (Date.now() > deadline) expect.fail('a key is still being created');
+  const unfinished = ({ keys, materials }: Rows) =>
+    [...keys, ...materials].some(({ state }) => state === 'Creating' || state === 'Abandoning');
+  while (unfinished(readStore(service.storeFile))) {
+    if (Date.now() > deadline) expect.fail('a key or material is still being created');
     await pause(100);
   }
 }

@@ -14,8 +14,12 @@ import { countFrames, FrameReader, FrameWriter } from '../../src/hsm/frame.ts';
 import { operationCodes, readRequest, trailMacDomain } from '../../src/hsm/request.ts';
 import { trailCheckpointDomain } from '../../src/keys/hsm.ts';
 import { encryptionAlgorithms, macAlgorithms, signingAlgorithms } from '../../src/keys/spec/algorithm.ts';
-import { keySpecs, keyUsages } from '../../src/keys/spec/key-spec.ts';
-import { wrappingAlgorithms, wrappingKeySpecs } from '../../src/keys/spec/wrapping.ts';
+import { type KeySpec, type KeyUsage, keySpecs, keyUsages } from '../../src/keys/spec/key-spec.ts';
+import {
+  type WrappingAlgorithm,
+  wrappingAlgorithms,
+  wrappingKeySpecs,
+} from '../../src/keys/spec/wrapping.ts';
 
 interface Frame {
   readonly code: number;
@@ -257,6 +261,57 @@ describe('requests', () => {
     expect(named(generateDataKeyPair, p256)).to.include({ pairSpec: 'ECC_NIST_P256' });
     expect(named(generateDataKeyPair, of(keySpecCodes, 'HMAC_256'))).to.equal(undefined);
     expect(named(generateDataKeyPair, of(keySpecCodes, 'ML_DSA_44'))).to.equal(undefined);
+  });
+
+  it('of imports hold exactly ids, names that go together, and wrapped material', () => {
+    const { createWrappingKey, destroyWrappingKey, importKey } = operationCodes;
+    const id = Buffer.alloc(16, 2);
+    const rsa = 0;
+    const wrapping = (spec: KeySpec, usage: KeyUsage, by: WrappingAlgorithm, size = rsa) =>
+      Buffer.concat([
+        id,
+        Buffer.of(size, wrappingCodes.indexOf(by), keySpecCodes.indexOf(spec), keyUsageCodes.indexOf(usage)),
+      ]);
+    const fine = wrapping('SYMMETRIC_DEFAULT', 'ENCRYPT_DECRYPT', 'RSAES_OAEP_SHA_256');
+    expect(parse(createWrappingKey, fine)).to.include({
+      wrappingKeySpec: 'RSA_2048',
+      keySpec: 'SYMMETRIC_DEFAULT',
+    });
+    for (const wrong of [
+      wrapping('SYMMETRIC_DEFAULT', 'SIGN_VERIFY', 'RSAES_OAEP_SHA_256'),
+      wrapping('RSA_2048', 'SIGN_VERIFY', 'RSAES_OAEP_SHA_256'),
+      wrapping('ECC_NIST_P521', 'SIGN_VERIFY', 'RSAES_OAEP_SHA_256'),
+      wrapping('ML_DSA_44', 'SIGN_VERIFY', 'RSA_AES_KEY_WRAP_SHA_256'),
+      wrapping('SYMMETRIC_DEFAULT', 'ENCRYPT_DECRYPT', 'RSAES_OAEP_SHA_256', wrappingKeySpecCodes.length),
+      Buffer.concat([fine, Buffer.alloc(1)]),
+      fine.subarray(0, -1),
+    ]) {
+      expect(parse(createWrappingKey, wrong)).to.equal(undefined);
+    }
+    expect(parse(destroyWrappingKey, id)).to.include({ operation: 'destroyWrappingKey' });
+    expect(parse(destroyWrappingKey, Buffer.alloc(15))).to.equal(undefined);
+    expect(parse(destroyWrappingKey, Buffer.alloc(17))).to.equal(undefined);
+    const order = (expected: number, wrapped: number, said = expected) =>
+      Buffer.concat([
+        Buffer.alloc(32, 1),
+        id,
+        Buffer.of(1, keySpecCodes.indexOf('HMAC_256'), keyUsageCodes.indexOf('GENERATE_VERIFY_MAC'), said),
+        Buffer.alloc(expected, 3),
+        Buffer.alloc(wrapped, 4),
+      ]);
+    for (const expected of [0, 32]) {
+      const request = parse(importKey, order(expected, 256));
+      expect(request).to.deep.include({
+        wrappingId: id,
+        algorithm: 'RSAES_OAEP_SHA_256',
+        expected: Buffer.alloc(expected, 3),
+        wrapped: Buffer.alloc(256, 4),
+      });
+    }
+    for (const wrong of [order(0, 0), order(32, 0), order(16, 256), order(0, 256, 33), order(0, 6145)]) {
+      expect(parse(importKey, wrong)).to.equal(undefined);
+    }
+    expect(parse(importKey, order(0, 6144))).to.not.equal(undefined);
   });
 
   it('name every spec and algorithm that there is, each once', () => {

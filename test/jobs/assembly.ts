@@ -9,6 +9,7 @@ import { containsEvents, readStream } from '../../src/audit/read.ts';
 import type { AuditRecord } from '../../src/audit/record.ts';
 import { openTrail } from '../../src/audit/writer.ts';
 import type { Principal } from '../../src/identity/principal.ts';
+import { Encryptions, encryptionLimit } from '../../src/keys/encryptions.ts';
 import type { Hsm } from '../../src/keys/hsm.ts';
 import type { ChangeWriter } from '../../src/keys/repository.ts';
 import type { Change } from '../../src/operations/operation.ts';
@@ -61,6 +62,9 @@ export async function assemble() {
     regions: ['us-east-1'],
     hsm,
     changes,
+    encryptions: new Encryptions({
+      reserve: (material, encryptions) => store.reserveEncryptions(material, encryptions, encryptionLimit),
+    }),
     clock,
     trail,
     alarm: (detail) => alarms.push(detail),

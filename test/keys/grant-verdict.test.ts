@@ -9,6 +9,7 @@ import {
   grantOperations,
 } from '../../src/keys/grant.ts';
 import { contextSatisfies, isAtLeastAsStrict } from '../../src/keys/grant-constraint.ts';
+import { grantIndex, grantsSought } from '../../src/keys/grant-index.ts';
 import { type GrantRequest, grantAllows, retirementBy } from '../../src/keys/grant-verdict.ts';
 import { type GrantCaller, granteesOf } from '../../src/keys/grantee.ts';
 import { newGrant } from '../contract/store/fixture.ts';
@@ -185,7 +186,16 @@ describe('a grant made by a grantee', () => {
       return { parent, child, request: near & 4 ? { ...request, encryptionContext } : request };
     });
 
-  it('never allows what its parent does not', () => {
+  /** Whether the store finds it where the grantee has too many to look at each. */
+  const isSought = (one: Grant, request: GrantRequest) => {
+    const { anchor, describes } = grantIndex(one);
+    const sought = grantsSought(request);
+    // A grant for a resource never describes: no request here is made on behalf of one.
+    if (sought.type === 'describing') return describes || one.constraints.sourceArn !== undefined;
+    return sought.anchors.includes(anchor);
+  };
+
+  it('never allows what its parent does not, and either is found by what it allows', () => {
     let made = 0;
     let used = 0;
     fc.assert(
@@ -198,8 +208,10 @@ describe('a grant made by a grantee', () => {
         const creation: GrantRequest = { operation: 'CreateGrant', newGrant: child, sourceArn };
         if (ask(user, [parent], creation) === undefined) return;
         made += 1;
+        expect(isSought(parent, creation)).to.equal(true);
         if (ask(user, [grant(child)], request) === undefined) return;
         used += 1;
+        expect(isSought(grant(child), request)).to.equal(true);
         expect(ask(user, [parent], request)).to.not.equal(undefined);
       }),
       { numRuns: 10_000 },
@@ -271,7 +283,13 @@ describe('constraints', () => {
 describe('who may retire a grant', () => {
   const cases: readonly (readonly [string, GrantCaller, Partial<Grant>, string])[] = [
     ['its retiring principal', user, { granteeId: 'AIDAOTHER', retiringId: 'AIDAUSER' }, 'granted'],
-    ["its retiring role's session", session, { retiringId: 'AROAROLE' }, 'granted'],
+    ["its retiring role's session", session, { retiringId: 'AROAROLE' }, 'granted-to-role'],
+    [
+      'its retiring session',
+      session,
+      { retiringId: 'AROAROLE:session', operations: ['RetireGrant'] },
+      'granted',
+    ],
     ['its grantee, by RetireGrant', user, { operations: ['Decrypt', 'RetireGrant'] }, 'granted'],
     ["its grantee, by its account's policies alone", user, {}, 'delegable'],
     ["the root of the key's account", root, {}, 'delegable'],

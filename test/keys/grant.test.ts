@@ -1,15 +1,17 @@
-import { GrantOperation } from '@aws-sdk/client-kms';
+import { GrantOperation, KeyUsageType } from '@aws-sdk/client-kms';
 import { expect } from 'chai';
 import fc from 'fast-check';
 import {
   type Grant,
-  grantFingerprint,
   grantOperationOf,
   grantOperations,
   supportedGrantOperations,
 } from '../../src/keys/grant.ts';
+import { type GrantsSought, grantIndex, grantsSought } from '../../src/keys/grant-index.ts';
 import { grantsFor } from '../../src/keys/grant-lookup.ts';
 import { readGrantToken, writeGrantToken } from '../../src/keys/grant-token.ts';
+import type { GrantsFound } from '../../src/keys/repository.ts';
+import type { MaybePromise } from '../../src/maybe-promise.ts';
 import { newGrant } from '../contract/store/fixture.ts';
 
 describe('grant operations', () => {
@@ -40,7 +42,7 @@ describe('grant operations', () => {
     ['RSA_2048', 'SIGN_VERIFY', ['Sign', 'Verify', 'GetPublicKey']],
     ['HMAC_256', 'GENERATE_VERIFY_MAC', ['GenerateMac', 'VerifyMac']],
     ['ECC_NIST_P256', 'KEY_AGREEMENT', ['DeriveSharedSecret', 'GetPublicKey']],
-    ['ML_KEM_768', 'KEY_ENCAPSULATION', ['Encapsulate', 'Decapsulate', 'GetPublicKey']],
+    ['ML_KEM_768', 'ENCAPSULATE_DECAPSULATE', ['Encapsulate', 'Decapsulate', 'GetPublicKey']],
   ];
   for (const [spec, usage, own] of cases) {
     it(`suit a key of ${spec} for ${usage}`, () => {
@@ -53,6 +55,12 @@ describe('grant operations', () => {
     });
   }
 
+  it('are known for every usage of the service model', () => {
+    for (const usage of Object.values(KeyUsageType)) {
+      expect(supportedGrantOperations('any', usage), usage).to.not.have.length(0);
+    }
+  });
+
   it('suit no key of an unknown kind', () => {
     for (const usage of ['TELEPATHY', 'constructor']) {
       expect(supportedGrantOperations('RSA_2048', usage)).to.deep.equal([]);
@@ -61,6 +69,7 @@ describe('grant operations', () => {
 });
 
 describe("a grant's fingerprint", () => {
+  const grantFingerprint = (grant: Grant) => grantIndex(grant).fingerprint;
   const named = (over: Partial<Grant> = {}) =>
     newGrant({ keyId: 'key', name: 'a name', operations: ['Encrypt', 'Decrypt'], ...over });
 
@@ -150,33 +159,53 @@ describe('the grants for a caller', () => {
   ]);
   const stored = [mine, ours, unknown, theirs, onOther];
   let read: string[];
+  let asked: GrantsSought[];
   beforeEach(() => {
     read = [];
+    asked = [];
   });
   const keys = {
-    findGrants: (_scope: object, _keyId: string, granteeId: string) => known.get(granteeId) ?? [],
+    findGrants: (_scope: object, _keyId: string, granteeId: string): MaybePromise<GrantsFound> => ({
+      grants: known.get(granteeId) ?? [],
+      more: false,
+    }),
+    findGrantsSought: async (...[, , granteeId, sought]: [object, string, string, GrantsSought]) => {
+      asked.push(sought);
+      return (known.get(granteeId) ?? []).slice(0, 1);
+    },
     findGrant: async (_scope: object, keyId: string, grantId: string) => {
       read.push(grantId);
       return stored.find((grant) => grant.grantId === grantId && grant.keyId === keyId);
     },
   };
+  const request = { operation: 'Encrypt', encryptionContext: { a: '1' } } as const;
 
   it('are there at once where they are known', () => {
-    expect(grantsFor(keys, key, grantees, [])).to.deep.equal([mine, ours]);
+    expect(grantsFor(keys, key, grantees, [], request)).to.deep.equal([mine, ours]);
   });
 
   it('are waited for where they are not', async () => {
-    const slow = {
-      ...keys,
-      findGrants: async (...given: Parameters<typeof keys.findGrants>) => keys.findGrants(...given),
-    };
-    expect(await grantsFor(slow, key, grantees, [])).to.deep.equal([mine, ours]);
+    const findGrants = async (...given: Parameters<typeof keys.findGrants>) => keys.findGrants(...given);
+    expect(await grantsFor({ ...keys, findGrants }, key, grantees, [], request)).to.deep.equal([mine, ours]);
+  });
+
+  it('are sought for the request where there are too many', async () => {
+    for (const wait of [false, true]) {
+      asked = [];
+      const findGrants = (_scope: object, _keyId: string, granteeId: string): MaybePromise<GrantsFound> => {
+        const found = { grants: known.get(granteeId) ?? [], more: granteeId === 'AIDAME' };
+        return wait ? Promise.resolve(found) : found;
+      };
+      const found = await grantsFor({ ...keys, findGrants }, key, grantees, [], request);
+      expect(found).to.have.deep.members([mine, ours]);
+      expect(asked).to.deep.equal([grantsSought(request)]);
+    }
   });
 
   it('have those in addition that tokens name and that are for the caller, on the key', async () => {
     const gone = newGrant({ keyId: 'key', granteeId: 'AIDAME' });
     const tokens = [mine, unknown, theirs, onOther, gone].map(writeGrantToken);
-    const found = await grantsFor(keys, key, grantees, tokens);
+    const found = await grantsFor(keys, key, grantees, tokens, request);
     expect(found).to.have.deep.members([mine, ours, unknown]);
     expect(read).to.have.members([unknown.grantId, theirs.grantId, gone.grantId]);
   });

@@ -3,7 +3,9 @@ import { runInNewContext } from 'node:vm';
 import { expect } from 'chai';
 import type { AccessKey } from '../../src/identity/credential.ts';
 import type { Grant } from '../../src/keys/grant.ts';
+import { grantIndex } from '../../src/keys/grant-index.ts';
 import type { Alias, Key } from '../../src/keys/key.ts';
+import type { GrantsFound } from '../../src/keys/repository.ts';
 import { type CachedRepository, cachedRepository } from '../../src/store/cache.ts';
 import { Recent } from '../../src/store/recent.ts';
 import { openStoreReader, openStoreWriter } from '../../src/store/sqlite/open.ts';
@@ -47,7 +49,7 @@ describe('the cached repository', () => {
       ...reader,
       findKey: (...given) => counted<Key | undefined>(() => reader.findKey(...given)),
       findAlias: (...given) => counted<Alias | undefined>(() => reader.findAlias(...given)),
-      findGrants: (...given) => counted<readonly Grant[]>(() => reader.findGrants(...given)),
+      findGrants: (...given) => counted<GrantsFound>(() => reader.findGrants(...given)),
       findAccessKey: (...given) => counted<AccessKey | undefined>(() => reader.findAccessKey(...given)),
     });
   });
@@ -240,28 +242,36 @@ describe('the cached repository', () => {
 
   it('keeps the grants of a key and a grantee, also that there are none, until one of just these changes', async () => {
     const { keyId } = await addKey(writer);
+    const none = { grants: [], more: false };
     const mine = newGrant({ keyId, granteeId: 'AIDAMINE' });
     const made = (grant: Grant) =>
-      apply(writer, { ...scope, type: 'grant-created', grant, from: all, fingerprint: undefined, limit: 9 });
+      apply(writer, {
+        ...scope,
+        type: 'grant-created',
+        grant,
+        from: all,
+        index: grantIndex(grant),
+        limit: 9,
+      });
     const take = async (change: Promise<Applied>) => {
       const { invalidation } = await change;
       if (invalidation !== undefined) cache.invalidate(invalidation);
     };
     await take(made(mine));
     const found = await cache.findGrants(scope, keyId, 'AIDAMINE');
-    expect(found).to.deep.equal([mine]);
+    expect(found).to.deep.equal({ grants: [mine], more: false });
     expect(cache.findGrants({ ...scope }, keyId, 'AIDAMINE')).to.equal(found);
-    expect(await cache.findGrants(scope, keyId, 'AIDAOTHER')).to.deep.equal([]);
-    expect(cache.findGrants(scope, keyId, 'AIDAOTHER')).to.deep.equal([]);
+    expect(await cache.findGrants(scope, keyId, 'AIDAOTHER')).to.deep.equal(none);
+    expect(cache.findGrants(scope, keyId, 'AIDAOTHER')).to.deep.equal(none);
     expect(asked).to.equal(2);
     const other = newGrant({ keyId, granteeId: 'AIDAOTHER' });
     await take(made(other));
     expect(cache.findGrants(scope, keyId, 'AIDAMINE')).to.equal(found);
-    expect(await cache.findGrants(scope, keyId, 'AIDAOTHER')).to.deep.equal([other]);
+    expect(await cache.findGrants(scope, keyId, 'AIDAOTHER')).to.deep.equal({ grants: [other], more: false });
     await take(apply(writer, { ...scope, type: 'grant-removed', keyId, grantId: mine.grantId }));
-    expect(await cache.findGrants(scope, keyId, 'AIDAMINE')).to.deep.equal([]);
+    expect(await cache.findGrants(scope, keyId, 'AIDAMINE')).to.deep.equal(none);
     cache.clear();
-    expect(await cache.findGrants(scope, keyId, 'AIDAOTHER')).to.deep.equal([other]);
+    expect(await cache.findGrants(scope, keyId, 'AIDAOTHER')).to.deep.equal({ grants: [other], more: false });
     expect(asked).to.equal(5);
   });
 

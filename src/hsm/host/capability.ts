@@ -1,10 +1,17 @@
 /** What the token truly does, found by doing it with keys of a session: mechanism lists lie. */
 import type { Capability } from '../../keys/hsm.ts';
-import { factsOf, type KeySpec, type KeyUsage, keySpecs, usagesOf } from '../../keys/spec/key-spec.ts';
+import {
+  factsOf,
+  isKeySpec,
+  type KeySpec,
+  type KeyUsage,
+  keySpecs,
+  usagesOf,
+} from '../../keys/spec/key-spec.ts';
 import { ckrClass, ckrText } from './ckr.ts';
 import { kindOf, type Leave } from './mechanism.ts';
 import { generatePair } from './pair.ts';
-import { type Finding, prove } from './proof.ts';
+import { type Finding, prove, saysGone } from './proof.ts';
 import { publicKeyOf } from './public-key.ts';
 import { generateSecret, type Placing } from './secret.ts';
 import type { Token } from './token.ts';
@@ -38,7 +45,7 @@ export class Capabilities {
   }
 
   all(): Capability[] {
-    const specs = Object.keys(keySpecs).filter((name): name is KeySpec => name in keySpecs);
+    const specs = Object.keys(keySpecs).filter(isKeySpec);
     return specs.flatMap((keySpec) =>
       usagesOf(keySpec).map((keyUsage) => {
         const { algorithms, inHost, problem } = this.of(keySpec, keyUsage);
@@ -63,14 +70,12 @@ export class Capabilities {
         const known = publicKeyOf(publicKey, keySpec);
         return prove({ ...within, handle }, keyUsage, known, publicKey.handle, hostOaep);
       } catch (error) {
-        const meaning = ckrClass(error);
-        if (meaning === 'lost' || meaning === 'session' || meaning === 'handle' || meaning === 'busy')
-          throw error;
+        if (saysGone(error)) throw error;
         return {
           algorithms: [],
           inHost: [],
           problem: ckrText(error),
-          vague: meaning === 'ambiguous',
+          vague: ckrClass(error) === 'ambiguous',
         };
       }
     });

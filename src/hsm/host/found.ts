@@ -3,6 +3,7 @@ import graphene from 'graphene-pk11';
 import pkcs11 from 'pkcs11js';
 import {
   factsOf,
+  isKeySpec,
   type KeySpec,
   type KeySpecFacts,
   type KeyUsage,
@@ -10,9 +11,10 @@ import {
 } from '../../keys/spec/key-spec.ts';
 import { Failure } from './failure.ts';
 import { findOne } from './handle.ts';
-import { numbers, parameterSets, parametersOf } from './mechanism.ts';
+import { macMechanism, numbers, parameterSets, parametersOf } from './mechanism.ts';
 import { attribute, find, labelOf, materialLabel } from './object.ts';
 import { findHalves, unsigned } from './pair.ts';
+import { ulongs } from './readback.ts';
 import type { Token } from './token.ts';
 
 export interface FoundKey {
@@ -67,6 +69,7 @@ export function specOf(object: graphene.SessionObject): KeySpec {
   const seen: Seen = {
     keyType: number(attribute(object, pkcs11.CKA_KEY_TYPE)),
     secretBytes: number(attribute(object, pkcs11.CKA_VALUE_LEN)),
+    allowed: attribute(object, pkcs11.CKA_ALLOWED_MECHANISMS),
     modulusBits: 8 * unsigned(attribute(object, pkcs11.CKA_MODULUS)).length,
     curve: attribute(object, pkcs11.CKA_EC_PARAMS),
     parameterSet: number(attribute(object, numbers.CKA_PARAMETER_SET)),
@@ -78,7 +81,9 @@ export function specOf(object: graphene.SessionObject): KeySpec {
 /** What the token says of a key; what it doesn't say is undefined or empty. */
 interface Seen {
   readonly keyType: number | undefined;
+  /** 0 where SoftHSM unwrapped the key: then the mechanism that it is allowed says which it is. */
   readonly secretBytes: number | undefined;
+  readonly allowed: Buffer;
   readonly modulusBits: number;
   readonly curve: Buffer;
   readonly parameterSet: number | undefined;
@@ -87,9 +92,15 @@ interface Seen {
 function matches(facts: KeySpecFacts, seen: Seen): boolean {
   switch (facts.family) {
     case 'aes':
-      return seen.keyType === pkcs11.CKK_AES && seen.secretBytes === facts.secretBytes;
-    case 'hmac':
-      return seen.keyType === pkcs11.CKK_GENERIC_SECRET && seen.secretBytes === facts.secretBytes;
+      return seen.keyType === pkcs11.CKK_AES && isSecret(seen, facts.secretBytes, pkcs11.CKM_AES_GCM);
+    case 'hmac': {
+      const [algorithm] = facts.usages.GENERATE_VERIFY_MAC ?? [];
+      return (
+        seen.keyType === pkcs11.CKK_GENERIC_SECRET &&
+        algorithm !== undefined &&
+        isSecret(seen, facts.secretBytes, macMechanism(algorithm))
+      );
+    }
     case 'rsa':
       return seen.keyType === pkcs11.CKK_RSA && seen.modulusBits === facts.modulusBits;
     case 'ec':
@@ -103,12 +114,12 @@ function matches(facts: KeySpecFacts, seen: Seen): boolean {
   }
 }
 
-function number(value: Buffer): number | undefined {
-  return value.length >= 4 ? value.readUInt32LE(0) : undefined;
+function isSecret({ secretBytes, allowed }: Seen, bytes: number, mechanism: number): boolean {
+  return secretBytes === 0 ? allowed.equals(ulongs([mechanism])) : secretBytes === bytes;
 }
 
-function isKeySpec(name: string): name is KeySpec {
-  return name in keySpecs;
+function number(value: Buffer): number | undefined {
+  return value.length >= 4 ? value.readUInt32LE(0) : undefined;
 }
 
 function usageOf(object: graphene.SessionObject): KeyUsage {

@@ -12,6 +12,11 @@ export const trailLabel = 'coffer trail';
 export const sealingLabel = 'coffer sealing';
 export const checkpointLabel = 'coffer checkpoint';
 
+/** @param id 16 bytes */
+export function wrappingLabel(id: Buffer): string {
+  return `coffer wrapping ${id.toString('hex')}`;
+}
+
 /** @param material key id and material id, 32 bytes */
 export function materialLabel(material: Buffer): string {
   return `coffer key ${readUuid(material, 0)} material ${material.toString('hex', 16, 32)}`;
@@ -80,12 +85,14 @@ export function list(session: graphene.Session): TokenObject[] {
 function describe(label: string, id: string, type: Buffer): TokenObject {
   const [, keyId, materialId] = materialPattern.exec(label) ?? [];
   const material = keyId !== undefined && materialId === id;
+  const wrapping = wrappingLabel(Buffer.from(id, 'hex'));
   if (isClass(type, pkcs11.CKO_PUBLIC_KEY)) {
     if (material) return { kind: 'public', id, label, keyId };
-    if (label === checkpointLabel) return { kind: 'public', id, label };
+    if (label === checkpointLabel || label === wrapping) return { kind: 'public', id, label };
   } else if (isClass(type, pkcs11.CKO_PRIVATE_KEY)) {
     if (material) return { kind: 'material', id, label, keyId };
     if (label === checkpointLabel) return { kind: 'checkpoint', id, label };
+    if (label === wrapping) return { kind: 'wrapping', id, label };
   } else if (isClass(type, pkcs11.CKO_SECRET_KEY)) {
     if (material) return { kind: 'material', id, label, keyId };
     if (label === canaryLabel) return { kind: 'canary', id, label };

@@ -30,7 +30,6 @@ export function privateTemplate(
     private: true,
     sensitive: true,
     extractable: false,
-    modifiable: false,
     decrypt: use === 'decrypt',
     sign: use === 'sign',
     signRecover: false,
@@ -38,6 +37,8 @@ export function privateTemplate(
     derive: use === 'derive',
     ...(!quirk.refuses.includes('copyable') && { copyable: false }),
     ...(!quirk.refuses.includes('allowedMechanisms') && { allowedMechanisms: ulongs(allowed) }),
+    // The last, as in secret.ts.
+    modifiable: false,
   };
 }
 
@@ -53,13 +54,13 @@ export function publicTemplate(
     id,
     token,
     private: false,
-    modifiable: false,
     encrypt: use === 'decrypt',
     verify: use === 'sign',
     verifyRecover: false,
     wrap: use === 'unwrap',
     derive: false,
     ...(!quirk.refuses.includes('copyable') && { copyable: false }),
+    modifiable: false,
   };
 }
 

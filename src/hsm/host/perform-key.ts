@@ -1,13 +1,15 @@
 /** Does what a request on a key of any spec asks. */
 import type { OaepAlgorithm } from '../../keys/spec/algorithm.ts';
 import { algorithmsOf, type KeyUsage } from '../../keys/spec/key-spec.ts';
+import type { ImportRequest } from '../request-import.ts';
 import type { KeyRequest } from '../request-key.ts';
 import { Capabilities } from './capability.ts';
 import { Failure } from './failure.ts';
 import { type FoundKey, findKey, findPublicKey, specOf } from './found.ts';
+import { Importer } from './import.ts';
 import { generateKey } from './material.ts';
 import type { Leave } from './mechanism.ts';
-import { prove } from './proof.ts';
+import { isNative } from './proof.ts';
 import { fromModulus, publicKeyOf, spki } from './public-key.ts';
 import type { Token } from './token.ts';
 import {
@@ -19,21 +21,19 @@ import {
   macWith,
   signWith,
 } from './use.ts';
+import { destroyWrappingKey } from './wrapping.ts';
 
-/** Requests whose answer is bytes. */
-export type BytesRequest = Exclude<
-  KeyRequest,
-  {
-    readonly operation:
-      | 'generateDataKeyPair'
-      | 'generateDataKeyPairWithoutPlaintext'
-      | 'capabilities'
-      | 'wake';
-  }
->;
+/** Requests whose answer is bytes: all but those that need what the hot path has. */
+export type BytesRequest =
+  | ImportRequest
+  | Exclude<
+      KeyRequest,
+      { readonly operation: 'generateDataKeyPair' | 'generateDataKeyPairWithoutPlaintext' | 'wake' }
+    >;
 
 export class KeyPerformer {
-  readonly capabilities: Capabilities;
+  readonly #capabilities: Capabilities;
+  readonly #importer: Importer;
   readonly #token: Token;
   readonly #leave: Leave;
   /** Which paddings the token takes off itself, found with the first key that decrypts. */
@@ -42,7 +42,8 @@ export class KeyPerformer {
   constructor(token: Token, leave: Leave) {
     this.#token = token;
     this.#leave = leave;
-    this.capabilities = new Capabilities(token, leave);
+    this.#capabilities = new Capabilities(token, leave);
+    this.#importer = new Importer(token, leave);
   }
 
   /** @returns the answer's body; where it is secret, the caller zeroes it */
@@ -51,7 +52,7 @@ export class KeyPerformer {
     switch (request.operation) {
       case 'makeKey': {
         const { material, keySpec, keyUsage } = request;
-        const publicKey = generateKey(token, this.capabilities, this.#leave, material, keySpec, keyUsage);
+        const publicKey = generateKey(token, this.#capabilities, this.#leave, material, keySpec, keyUsage);
         return publicKey ?? Buffer.alloc(0);
       }
       case 'publicKey':
@@ -77,6 +78,20 @@ export class KeyPerformer {
         );
       case 'rsaDecrypt':
         return this.#decrypt(request.material, request.algorithm, request.ciphertext);
+      case 'capabilities': {
+        const found = { keys: this.#capabilities.all(), imports: this.#importer.ways() };
+        return Buffer.from(JSON.stringify(found), 'utf8');
+      }
+      case 'createWrappingKey': {
+        const { inToken, publicKey } = this.#importer.createWrappingKey(request);
+        return Buffer.concat([flag(inToken), publicKey]);
+      }
+      case 'destroyWrappingKey':
+        return flag(destroyWrappingKey(token, request.wrappingId));
+      case 'importKey': {
+        const { imported, inToken, fingerprint, publicKey } = this.#importer.importKey(request);
+        return Buffer.concat([flag(imported), flag(inToken), fingerprint, publicKey ?? Buffer.alloc(0)]);
+      }
       default:
         return request satisfies never;
     }
@@ -103,14 +118,12 @@ export class KeyPerformer {
   #isNative(key: KeyInSession & FoundKey, algorithm: OaepAlgorithm): boolean {
     const known = this.#native.get(algorithm);
     if (known !== undefined) return known;
-    const { hostOaep } = this.#leave;
-    const publicKey = fromModulus(key.modulus);
-    const { algorithms, inHost, vague } = this.#token.apart((session) =>
-      prove({ ...key, session: session.handle }, 'ENCRYPT_DECRYPT', publicKey, undefined, hostOaep),
+    const native = this.#token.apart((session) =>
+      isNative({ ...key, session: session.handle }, fromModulus(key.modulus), algorithm),
     );
-    const native = algorithms.includes(algorithm) && !inHost.includes(algorithm);
-    if (!native && !hostOaep) throw new Failure('unsupported', `the token can't do ${algorithm}`);
-    if (vague) this.#token.assertHealthy();
+    // What a token says that is gone isn't kept.
+    if (!native) this.#token.assertHealthy();
+    if (!native && !this.#leave.hostOaep) throw new Failure('unsupported', `the token can't do ${algorithm}`);
     this.#native.set(algorithm, native);
     return native;
   }
@@ -125,4 +138,8 @@ export class KeyPerformer {
     }
     return { ...key, lib: token.lib, session: token.session };
   }
+}
+
+function flag(value: boolean): Buffer {
+  return Buffer.of(value ? 1 : 0);
 }

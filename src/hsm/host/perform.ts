@@ -205,9 +205,6 @@ export class Performer {
         this.#json({ restarts: this.#restarts, ...(problem !== undefined && { problem }) }, id, writer);
         return;
       }
-      case 'capabilities':
-        this.#json(this.#keys.capabilities.all(), id, writer);
-        return;
       case 'wake':
         this.#wake();
         writer.begin(okCode, id, 0);

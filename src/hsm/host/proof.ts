@@ -57,10 +57,8 @@ export function prove(
       }
       found.problem ??= `${algorithm} gives a wrong result`;
     } catch (error) {
-      const meaning = ckrClass(error);
-      if (meaning === 'lost' || meaning === 'session' || meaning === 'handle' || meaning === 'busy')
-        throw error;
-      if (meaning === 'ambiguous') found.vague = true;
+      if (saysGone(error)) throw error;
+      if (ckrClass(error) === 'ambiguous') found.vague = true;
       found.problem ??= `${algorithm}: ${ckrText(error)}`;
     }
     return false;
@@ -152,6 +150,22 @@ function decrypts(
   const padding = constants.RSA_PKCS1_OAEP_PADDING;
   const ciphertext = publicEncrypt({ key: publicKey, padding, oaepHash: hash }, message);
   return decrypt(key, algorithm, ciphertext)?.equals(message) === true;
+}
+
+/** Whether the token takes that padding off itself. @throws whatever says that the token, or the session, is gone */
+export function isNative(key: KeyInSession, publicKey: KeyObject, algorithm: OaepAlgorithm): boolean {
+  try {
+    return decrypts(key, algorithm, publicKey, decryptWith);
+  } catch (error) {
+    if (saysGone(error)) throw error;
+    return false;
+  }
+}
+
+/** Whether an error is of the token or the session, and not of what was tried. */
+export function saysGone(error: unknown): boolean {
+  const meaning = ckrClass(error);
+  return meaning === 'lost' || meaning === 'session' || meaning === 'handle' || meaning === 'busy';
 }
 
 /** @throws Failure `unsupported` where an algorithm that the token is said to do doesn't work with this key */

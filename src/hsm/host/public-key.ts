@@ -2,7 +2,7 @@
 import { createPublicKey, type KeyObject, type webcrypto } from 'node:crypto';
 import type graphene from 'graphene-pk11';
 import pkcs11 from 'pkcs11js';
-import { factsOf, type KeySpec } from '../../keys/spec/key-spec.ts';
+import { factsOf, isKeySpec, type KeySpec, keySpecs } from '../../keys/spec/key-spec.ts';
 import { Failure } from './failure.ts';
 import { parameterSets } from './mechanism.ts';
 import { publicExponent, unsigned } from './pair.ts';
@@ -92,4 +92,18 @@ function octets(value: Buffer, size: number): Buffer {
 function header(tag: number, length: number): Buffer {
   if (length < 0x80) return Buffer.of(tag, length);
   return length < 0x100 ? Buffer.of(tag, 0x81, length) : Buffer.of(tag, 0x82, length >> 8, length & 0xff);
+}
+
+/** Which spec a public key is of; `undefined` where it is of none. */
+export function specOfKey(key: KeyObject): KeySpec | undefined {
+  const { namedCurve, modulusLength, publicExponent } = key.asymmetricKeyDetails ?? {};
+  for (const name in keySpecs) {
+    if (!isKeySpec(name)) continue;
+    const facts = factsOf(name);
+    if (facts.family === 'rsa' && facts.modulusBits === modulusLength && publicExponent === 65_537n)
+      return name;
+    if (facts.family === 'ec' && facts.curve === namedCurve) return name;
+    if (facts.family === 'edwards' && key.asymmetricKeyType === facts.curve) return name;
+  }
+  return undefined;
 }

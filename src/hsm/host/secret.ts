@@ -33,7 +33,6 @@ export function secretTemplate(
     private: true,
     sensitive: true,
     extractable: false,
-    modifiable: false,
     encrypt: use === 'cipher',
     decrypt: use === 'cipher',
     sign: use === 'mac',
@@ -43,6 +42,8 @@ export function secretTemplate(
     derive: false,
     ...(!quirk.refuses.includes('copyable') && { copyable: false }),
     ...(!quirk.refuses.includes('allowedMechanisms') && { allowedMechanisms: ulongs(allowed) }),
+    // The last: SoftHSM unwraps with a template in its order, and refuses what comes after.
+    modifiable: false,
   };
 }
 
@@ -98,7 +99,9 @@ export function assertSecret(
   assertFlags(key, flags);
   assertOrigin(key, quirk, imported);
   const length = key.getAttribute(pkcs11.CKA_VALUE_LEN);
-  if (length.length < 4 || length.readUInt32LE(0) !== bytes) {
+  const said = length.length < 4 ? 0 : length.readUInt32LE(0);
+  // SoftHSM doesn't know the length of what it unwrapped: whoever imports has found it out otherwise.
+  if (said !== bytes && !(imported && said === 0)) {
     throw new Failure('unsupported', `the token made a key whose CKA_VALUE_LEN is not ${bytes}`);
   }
   assertMechanisms(key, allowed, quirk);

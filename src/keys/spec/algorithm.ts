@@ -2,7 +2,8 @@
 
 export type Hash = 'sha1' | 'sha224' | 'sha256' | 'sha384' | 'sha512';
 
-export type MessageType = 'RAW' | 'DIGEST' | 'EXTERNAL_MU';
+export const messageTypes = ['RAW', 'DIGEST', 'EXTERNAL_MU'] as const;
+export type MessageType = (typeof messageTypes)[number];
 
 export interface SigningFacts {
   readonly scheme: 'RSASSA-PSS' | 'RSASSA-PKCS1-v1_5' | 'ECDSA' | 'Ed25519' | 'Ed25519ph' | 'ML-DSA';
@@ -114,4 +115,15 @@ export const keyAgreementAlgorithms = { ECDH: {} } as const;
 
 export type KeyAgreementAlgorithm = keyof typeof keyAgreementAlgorithms;
 
+/** Algorithms that AWS has for SM2 keys, which are refused with their specs. */
+export const refusedSigningAlgorithms = ['SM2DSA'] as const;
+export const refusedEncryptionAlgorithms = ['SM2PKE'] as const;
+
 export type Algorithm = SigningAlgorithm | EncryptionAlgorithm | MacAlgorithm | KeyAgreementAlgorithm;
+
+/** The names that a table of algorithms has. */
+export function namesOf<Name extends string>(table: Readonly<Record<Name, unknown>>): [Name, ...Name[]] {
+  const [first, ...rest] = Object.keys(table).filter((name): name is Name => Object.hasOwn(table, name));
+  if (first === undefined) throw new TypeError('a table without names');
+  return [first, ...rest];
+}

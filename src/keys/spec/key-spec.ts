@@ -138,6 +138,10 @@ export const keySpecs = {
 
 export type KeySpec = keyof typeof keySpecs;
 
+export function isKeySpec(name: string): name is KeySpec {
+  return Object.hasOwn(keySpecs, name);
+}
+
 /** The facts, as a union that can be told apart by `family`. */
 export function factsOf(keySpec: KeySpec): KeySpecFacts {
   return keySpecs[keySpec];
@@ -187,3 +191,10 @@ export const refusedKeySpecs = {
 } as const;
 
 export type RefusedKeySpec = keyof typeof refusedKeySpecs;
+
+export function isRefusedKeySpec(name: string): name is RefusedKeySpec {
+  return Object.hasOwn(refusedKeySpecs, name);
+}
+
+/** Usages of refused specs alone. */
+export const refusedKeyUsages = ['ENCAPSULATE_DECAPSULATE'] as const;

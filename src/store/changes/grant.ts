@@ -2,7 +2,7 @@ import { StoreError } from '../error.ts';
 import { type ChangeOf, conflict, grantsDone, type Made, type Trx } from './make.ts';
 
 export async function createGrant(trx: Trx, change: ChangeOf<'grant-created'>): Promise<Made> {
-  const { region, account, grant, from, fingerprint, limit } = change;
+  const { region, account, grant, from, index, limit } = change;
   if (grant.region !== region || grant.account !== account) {
     throw new StoreError('constraint', `grant \`${grant.grantId}\` is not one of ${region}/${account}`);
   }
@@ -14,14 +14,14 @@ export async function createGrant(trx: Trx, change: ChangeOf<'grant-created'>): 
     .where('key_id', '=', grant.keyId)
     .executeTakeFirst();
   if (key === undefined || !from.includes(key.state)) return conflict;
-  if (fingerprint !== undefined) {
+  if (index.fingerprint !== undefined) {
     const same = await trx
       .selectFrom('grants')
       .select('grant_id')
       .where('region', '=', region)
       .where('account', '=', account)
       .where('key_id', '=', grant.keyId)
-      .where('fingerprint', '=', fingerprint)
+      .where('fingerprint', '=', index.fingerprint)
       .executeTakeFirst();
     if (same !== undefined) return conflict;
   }
@@ -40,7 +40,9 @@ export async function createGrant(trx: Trx, change: ChangeOf<'grant-created'>): 
       constraints: JSON.stringify(grant.constraints),
       issuing_account: grant.issuingAccount,
       created_at: grant.createdAt,
-      fingerprint: fingerprint ?? null,
+      fingerprint: index.fingerprint ?? null,
+      anchor: index.anchor,
+      describes: index.describes ? 1 : 0,
     })
     .execute();
   await countGrants(trx, change, grant.keyId, 1);

@@ -1,6 +1,8 @@
+import type { Updateable } from 'kysely';
 import type { Scope } from '../../arn.ts';
 import type { KeyState } from '../../keys/key.ts';
 import { StoreError } from '../error.ts';
+import type { Schema } from '../schema.ts';
 import { type ChangeOf, conflict, done, type Made, type Trx } from './make.ts';
 
 /** Whether there is such a key in one of these states. */
@@ -53,6 +55,8 @@ export async function beginKey(trx: Trx, change: ChangeOf<'key-creating'>): Prom
       deletion_date: null,
       current_material_id: key.currentMaterialId,
       policy: key.policy ?? null,
+      public_key: key.publicKey ?? null,
+      lacking: key.lacking === undefined ? null : JSON.stringify(key.lacking),
     })
     .execute();
   for (const [generation, material] of key.materials.entries()) {
@@ -79,11 +83,11 @@ export async function beginKey(trx: Trx, change: ChangeOf<'key-creating'>): Prom
 }
 
 /** Sets columns of a key that is in one of the states (and due then, where that is said), or finds a conflict. */
-async function update(
+export async function update(
   trx: Trx,
   change: Scope & { readonly keyId: string },
   from: readonly KeyState[],
-  values: { state?: KeyState; deletion_date?: number | null; description?: string; policy?: string },
+  values: Updateable<Schema['keys']>,
   due?: number,
 ): Promise<Made> {
   if (from.length === 0) return conflict;
@@ -100,7 +104,11 @@ async function update(
 }
 
 export function finishKey(trx: Trx, change: ChangeOf<'key-created'>): Promise<Made> {
-  return update(trx, change, ['Creating'], { state: 'Enabled' });
+  const { publicKey } = change;
+  return update(trx, change, ['Creating'], {
+    state: 'Enabled',
+    ...(publicKey !== undefined && { public_key: publicKey }),
+  });
 }
 
 export async function setState(trx: Trx, change: ChangeOf<'key-state'>): Promise<Made> {

@@ -40,6 +40,14 @@ import {
   setState,
   takeBackKey,
 } from './key.ts';
+import {
+  beginMaterial,
+  disableRotation,
+  enableRotation,
+  giveUpMaterial,
+  rotateMaterial,
+  takeBackMaterial,
+} from './rotation.ts';
 import { putTags, removeTags } from './tag.ts';
 
 export type Trx = Transaction<Schema>;
@@ -94,6 +102,18 @@ export function make(trx: Trx, change: Change): Promise<Made> {
       return setDescription(trx, change);
     case 'key-policy':
       return setPolicy(trx, change);
+    case 'rotation-enabled':
+      return enableRotation(trx, change);
+    case 'rotation-disabled':
+      return disableRotation(trx, change);
+    case 'material-creating':
+      return beginMaterial(trx, change);
+    case 'material-rotated':
+      return rotateMaterial(trx, change);
+    case 'material-abandoning':
+      return giveUpMaterial(trx, change);
+    case 'material-abandoned':
+      return takeBackMaterial(trx, change);
     case 'alias-created':
       return createAlias(trx, change);
     case 'alias-updated':

@@ -20,13 +20,30 @@ export const grants: Migration = {
       .addColumn('issuing_account', 'text', (column) => column.notNull())
       .addColumn('created_at', 'integer', (column) => column.notNull())
       .addColumn('fingerprint', 'text')
-      .addPrimaryKeyConstraint('grants_key', ['region', 'account', 'key_id', 'grant_id'])
+      .addColumn('anchor', 'text', (column) => column.notNull())
+      .addColumn('describes', 'integer', (column) => column.notNull().check(sql`describes in (0, 1)`))
+      // In the order in which grants are sought for requests: what else is asked for has an index.
+      .addPrimaryKeyConstraint('grants_key', [
+        'region',
+        'account',
+        'key_id',
+        'grantee_id',
+        'describes',
+        'anchor',
+        'grant_id',
+      ])
       .addForeignKeyConstraint('grants_of_key', ['region', 'account', 'key_id'], 'keys', [
         'region',
         'account',
         'key_id',
       ])
       .modifyEnd(sql`without rowid, strict`)
+      .execute();
+    await db.schema
+      .createIndex('grants_by_id')
+      .unique()
+      .on('grants')
+      .columns(['region', 'account', 'key_id', 'grant_id'])
       .execute();
     await db.schema
       .createIndex('grants_of_grantee')

@@ -3,6 +3,8 @@ import { first } from './0001-first.ts';
 import { keyPolicies } from './0002-key-policies.ts';
 import { identitiesMigration } from './0003-identities.ts';
 import { grants } from './0004-grants.ts';
+import { rotation } from './0005-rotation.ts';
+import { publicKeys } from './0006-public-keys.ts';
 
 /** Every migration by its name, which sorts in the order of time. One that has been released never changes. */
 export const migrations: Readonly<Record<string, Migration>> = {
@@ -10,4 +12,6 @@ export const migrations: Readonly<Record<string, Migration>> = {
   '0002-key-policies': keyPolicies,
   '0003-identities': identitiesMigration,
   '0004-grants': grants,
+  '0005-rotation': rotation,
+  '0006-public-keys': publicKeys,
 };

@@ -12,6 +12,7 @@ import { storeWriter } from '../writer.ts';
 import { sqliteDialect } from './dialect.ts';
 import { storeError } from './error.ts';
 import { makePrivateFile } from './file.ts';
+import { openHighWater } from './high-water.ts';
 import { lockStore } from './lock.ts';
 
 /** `Coff`: what SQLite's header says of whose file it is. */
@@ -78,7 +79,13 @@ export async function openStoreWriter(file: string, clock: Clock): Promise<Store
         setUpWriter(database, path);
         const db = new Kysely<Schema>({ dialect: sqliteDialect(database) });
         await migrate(db, migrations, path);
-        return storeWriter(db, clock, lock.release);
+        const highWater = openHighWater(`${path}.encryptions`);
+        return orClose(highWater.close, () =>
+          storeWriter(db, clock, highWater, () => {
+            highWater.close();
+            lock.release();
+          }),
+        );
       },
     );
   });

@@ -1,6 +1,7 @@
 import { expect } from 'chai';
 import type { Scope } from '../../../src/arn.ts';
 import type { Grant } from '../../../src/keys/grant.ts';
+import { type GrantIndex, type GrantsSought, grantIndex } from '../../../src/keys/grant-index.ts';
 import type { Change } from '../../../src/store/store.ts';
 import { addKey, all, apply, close, type MakePlace, newGrant, type Opened, open, scope } from './fixture.ts';
 
@@ -11,15 +12,14 @@ export function grantsContract(make: MakePlace): void {
   });
   afterEach(() => close(store));
 
-  const created = (grant: Grant, over: { fingerprint?: string; limit?: number } = {}): Change => ({
+  const created = (grant: Grant, over: Partial<GrantIndex> & { limit?: number } = {}): Change => ({
     region: grant.region,
     account: grant.account,
     type: 'grant-created',
     grant,
     from: ['Enabled'],
-    fingerprint: undefined,
-    limit: 50_000,
-    ...over,
+    index: { ...grantIndex(grant), ...over },
+    limit: over.limit ?? 50_000,
   });
   const comesTo = async (outcome: 'conflict' | 'limit', change: Change) => {
     const before = await store.writer.changeSequence();
@@ -32,6 +32,8 @@ export function grantsContract(make: MakePlace): void {
     await apply(store.writer, created(grant));
     return grant;
   };
+  const found = async (where: Scope, keyId: string, granteeId: string) =>
+    (await store.reader.findGrants(where, keyId, granteeId)).grants;
   const ids = (grants: readonly Grant[]) => grants.map(({ grantId }) => grantId);
   const sorted = (grants: readonly Grant[]) => ids(grants).sort();
 
@@ -74,10 +76,36 @@ export function grantsContract(make: MakePlace): void {
     ];
     await add(keyId, { granteeId: 'AROAROLE:session' });
     await add(other.keyId, { granteeId: 'AROAROLE' });
-    expect(ids(await reader.findGrants(scope, keyId, 'AROAROLE'))).to.deep.equal(sorted(mine));
-    expect(await reader.findGrants(scope, keyId, 'AROA')).to.deep.equal([]);
-    expect(await reader.findGrants({ ...scope, region: 'eu-west-1' }, keyId, 'AROAROLE')).to.deep.equal([]);
+    expect(sorted(await found(scope, keyId, 'AROAROLE'))).to.deep.equal(sorted(mine));
+    expect(await found(scope, keyId, 'AROA')).to.deep.equal([]);
+    expect(await found({ ...scope, region: 'eu-west-1' }, keyId, 'AROAROLE')).to.deep.equal([]);
     expect(await reader.findGrant(scope, other.keyId, mine[0]?.grantId ?? '')).to.equal(undefined);
+  });
+
+  it('says where a grantee has more grants on a key than are read at once, and seeks among those', async () => {
+    const { writer, reader } = store;
+    const { keyId } = await addKey(writer);
+    const granteeId = 'AROAMANY';
+    const bound = (tenant: string): Partial<Grant> => ({
+      granteeId,
+      constraints: { encryptionContextSubset: { tenant, of: 'many' } },
+    });
+    for (let index = 0; index < 200; index += 1) await add(keyId, bound(`tenant ${index}`));
+    expect(await reader.findGrants(scope, keyId, granteeId)).to.include({ more: false });
+    const blue = await add(keyId, bound('blue'));
+    const open = await add(keyId, { granteeId, operations: ['Encrypt'] });
+    const describing = await add(keyId, { granteeId, operations: ['DescribeKey', 'Encrypt'] });
+    await add(keyId, { ...bound('blue'), granteeId: 'AROAOTHER' });
+    const { grants, more } = await reader.findGrants(scope, keyId, granteeId);
+    expect([grants.length, more]).to.deep.equal([200, true]);
+    const { anchor } = grantIndex(blue);
+    const seek = async (sought: GrantsSought) =>
+      sorted(await reader.findGrantsSought(scope, keyId, granteeId, sought));
+    expect(await seek({ type: 'anchored', anchors: [anchor] })).to.deep.equal([blue.grantId]);
+    expect(await seek({ type: 'anchored', anchors: ['', anchor, 'none'] })).to.deep.equal(
+      sorted([blue, open, describing]),
+    );
+    expect(await seek({ type: 'describing' })).to.deep.equal([describing.grantId]);
   });
 
   it('makes a grant only on a key in a state that the change names', async () => {
@@ -118,7 +146,7 @@ export function grantsContract(make: MakePlace): void {
   });
 
   it('removes a grant once, from its own key, in whatever state that is', async () => {
-    const { writer, reader } = store;
+    const { writer } = store;
     const { keyId } = await addKey(writer);
     const other = await addKey(writer);
     const grant = await add(keyId);
@@ -130,7 +158,7 @@ export function grantsContract(make: MakePlace): void {
     const { invalidation } = await apply(writer, { ...scope, type: 'grant-removed', keyId, grantId });
     expect(invalidation?.grants).to.deep.equal([`us-east-1/111122223333/${keyId}/${granteeId}`]);
     await comesTo('conflict', { ...scope, type: 'grant-removed', keyId, grantId });
-    expect(await reader.findGrants(scope, keyId, granteeId)).to.deep.equal([kept]);
+    expect(await found(scope, keyId, granteeId)).to.deep.equal([kept]);
   });
 
   it('removes the grants of a destroyed key, and those of no other', async () => {
@@ -166,16 +194,16 @@ export function grantsContract(make: MakePlace): void {
         [undefined, grants],
         ['AIDAEVEN', even],
       ] as const) {
-        const found: Grant[] = [];
+        const listed: Grant[] = [];
         let after: string | undefined;
         let pages = 0;
         do {
           const page = await reader.listGrants(scope, keyId, granteeId, after, limit);
-          found.push(...page.items);
+          listed.push(...page.items);
           after = page.next;
           pages += 1;
         } while (after !== undefined);
-        expect(ids(found)).to.deep.equal(sorted(wanted));
+        expect(ids(listed)).to.deep.equal(sorted(wanted));
         expect(pages).to.equal(Math.ceil(wanted.length / limit));
       }
     }

@@ -52,6 +52,21 @@ export function keysContract(make: MakePlace): void {
     ]);
   });
 
+  it('keeps the public half of a pair, and what its token lacks, from the moment it is made', async () => {
+    const { writer, reader } = store;
+    const key = newKey({
+      keySpec: 'ECC_NIST_EDWARDS25519',
+      keyUsage: 'SIGN_VERIFY',
+      lacking: ['ED25519_PH_SHA_512'],
+    });
+    await apply(writer, { ...scope, type: 'key-creating', key });
+    const publicKey = Buffer.from('302a300506032b6570032100', 'hex');
+    await apply(writer, { ...scope, type: 'key-created', keyId: key.keyId, publicKey });
+    const found = await reader.findKey(scope, key.keyId);
+    expect(found).to.deep.equal({ ...key, state: 'Enabled', publicKey });
+    expect(Buffer.isBuffer(found?.publicKey)).to.equal(true);
+  });
+
   it('keeps the materials of a key in their order, oldest first', async () => {
     const materials = ['c', 'a', 'b'].map((digit, index) => ({
       materialId: digit.repeat(32),

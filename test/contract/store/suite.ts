@@ -7,6 +7,7 @@ import { listsContract } from './lists.ts';
 import { modelContract } from './model.ts';
 import { namesContract } from './names.ts';
 import { policiesContract } from './policies.ts';
+import { rotationContract } from './rotation.ts';
 import { jobsContract, outboxContract } from './service.ts';
 
 /** What every database that holds a store must do. @param make a new, empty place for one */
@@ -21,6 +22,7 @@ export function storeContract(database: string, make: MakePlace): void {
     describe('identities', () => identitiesContract(make));
     describe('access keys', () => accessKeysContract(make));
     describe('policies of identities', () => policiesContract(make));
+    describe('rotation', () => rotationContract(make));
     describe('against a model', () => modelContract(make));
   });
 }
