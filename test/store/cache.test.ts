@@ -12,12 +12,15 @@ import { openStoreReader, openStoreWriter } from '../../src/store/sqlite/open.ts
 import type { Applied, StoreReader, StoreWriter } from '../../src/store/store.ts';
 import {
   addKey,
+  addUser,
   all,
   apply,
   clock,
   newAlias,
   newGrant,
+  newGroup,
   newKey,
+  newPolicy,
   newUser,
   scope,
 } from '../contract/store/fixture.ts';
@@ -207,6 +210,30 @@ describe('the cached repository', () => {
     expect(await cache.findAlias(scope, 'alias/a')).to.include({ targetKeyId: key.keyId });
     expect(await cache.findAccessKey('AKIANEW')).to.include({ active: true });
     expect(cache.sequence).to.equal(5);
+  });
+
+  it('keeps what a principal may do until anything of an account’s identities changes', async () => {
+    const group = newGroup('group');
+    const { id } = await addUser(writer, newUser('user'), [group]);
+    const identity = await cache.findIdentity(id);
+    expect(cache.findIdentity(id)).to.equal(identity);
+    const { invalidation } = await apply(writer, {
+      ...scope,
+      type: 'inline-policy-put',
+      id: group.id,
+      name: 'p',
+      document: '{}',
+      limit: 9,
+    });
+    if (invalidation) cache.invalidate(invalidation);
+    expect((await cache.findIdentity(id))?.policies).to.have.length(1);
+    const policy = newPolicy('p');
+    const { arn } = policy;
+    expect(await cache.findManagedPolicy(arn)).to.equal(undefined);
+    const made = await apply(writer, { ...scope, type: 'policy-created', policy, document: 'one', limit: 9 });
+    if (made.invalidation) cache.invalidate(made.invalidation);
+    expect(await cache.findManagedPolicy(arn)).to.equal('one');
+    expect(cache.findManagedPolicy(arn)).to.equal('one');
   });
 
   it('does not keep what was read before a change that was taken in meanwhile', async () => {
