@@ -267,14 +267,17 @@ function isWrappingId(wrappingId: string): boolean {
   return /^[0-9a-f]{32}$/.test(wrappingId);
 }
 
-/** The point of an EC public key, uncompressed; `undefined` where it is none that agrees on a secret. */
+/**
+ * The point of an EC public key, uncompressed; `undefined` where it is none that agrees on a secret, or isn't encoded as
+ * RFC 5480 has it: with a named curve and an uncompressed point, in DER.
+ */
 function pointOf(publicKey: Buffer): Buffer | undefined {
   try {
-    const { x = '', y = '' } = createPublicKey({ key: publicKey, format: 'der', type: 'spki' }).export({
-      format: 'jwk',
-    });
+    const jwk = createPublicKey({ key: publicKey, format: 'der', type: 'spki' }).export({ format: 'jwk' });
+    const again = createPublicKey({ key: jwk, format: 'jwk' }).export({ format: 'der', type: 'spki' });
+    const { x = '', y = '' } = jwk;
     const point = Buffer.concat([Buffer.of(4), Buffer.from(x, 'base64url'), Buffer.from(y, 'base64url')]);
-    return isPoint(point) ? point : undefined;
+    return isPoint(point) && again.equals(publicKey) ? point : undefined;
   } catch {
     return undefined;
   }
