@@ -51,6 +51,8 @@ import {
 /** Which host must serve a request: any, the one that makes and destroys objects, or the one that makes what takes long. */
 export type Where = 'any' | 'keeper' | 'maker';
 
+const capabilityMilliseconds = 60_000;
+
 export abstract class KeyClient implements KeyHsm {
   /** Sends a request. @param size the body's, at most @param factor how many times the usual deadline it may take */
   protected abstract send<T>(
@@ -240,22 +242,20 @@ export abstract class KeyClient implements KeyHsm {
     );
   }
 
-  /** Of the token, which doesn't change while it is the same. */
-  #capabilities: Promise<Capabilities> | undefined;
+  #capabilities: { readonly at: number; readonly found: Promise<Capabilities> } | undefined;
 
+  /** Asked for again after a minute: the token tier may have been started anew, with another configuration. */
   capabilities(): Promise<Capabilities> {
-    this.#capabilities ??= this.send(
-      codes.capabilities,
-      0,
-      () => {},
-      readJson<Capabilities>,
-      'maker',
-      slowFactor,
-    ).catch((error: unknown) => {
-      this.#capabilities = undefined;
-      throw error;
+    const now = performance.now();
+    const known = this.#capabilities;
+    if (known !== undefined && now - known.at < capabilityMilliseconds) return known.found;
+    const found = this.send(codes.capabilities, 0, () => {}, readJson<Capabilities>, 'maker', slowFactor);
+    const asked = { at: now, found };
+    this.#capabilities = asked;
+    found.catch(() => {
+      if (this.#capabilities === asked) this.#capabilities = undefined;
     });
-    return this.#capabilities;
+    return found;
   }
 }
 
