@@ -51,6 +51,8 @@ import {
 /** Which host must serve a request: any, the one that makes and destroys objects, or the one that makes what takes long. */
 export type Where = 'any' | 'keeper' | 'maker';
 
+const capabilityMilliseconds = 60_000;
+
 export abstract class KeyClient implements KeyHsm {
   /** Sends a request. @param size the body's, at most @param factor how many times the usual deadline it may take */
   protected abstract send<T>(
@@ -240,22 +242,20 @@ export abstract class KeyClient implements KeyHsm {
     );
   }
 
-  /** Of the token, which doesn't change while it is the same. */
-  #capabilities: Promise<Capabilities> | undefined;
+  #capabilities: { readonly at: number; readonly found: Promise<Capabilities> } | undefined;
 
+  /** Asked for again after a minute: the token tier may have been started anew, with another configuration. */
   capabilities(): Promise<Capabilities> {
-    this.#capabilities ??= this.send(
-      codes.capabilities,
-      0,
-      () => {},
-      readJson<Capabilities>,
-      'maker',
-      slowFactor,
-    ).catch((error: unknown) => {
-      this.#capabilities = undefined;
-      throw error;
+    const now = performance.now();
+    const known = this.#capabilities;
+    if (known !== undefined && now - known.at < capabilityMilliseconds) return known.found;
+    const found = this.send(codes.capabilities, 0, () => {}, readJson<Capabilities>, 'maker', slowFactor);
+    const asked = { at: now, found };
+    this.#capabilities = asked;
+    found.catch(() => {
+      if (this.#capabilities === asked) this.#capabilities = undefined;
     });
-    return this.#capabilities;
+    return found;
   }
 }
 
@@ -267,14 +267,17 @@ function isWrappingId(wrappingId: string): boolean {
   return /^[0-9a-f]{32}$/.test(wrappingId);
 }
 
-/** The point of an EC public key, uncompressed; `undefined` where it is none that agrees on a secret. */
+/**
+ * The point of an EC public key, uncompressed; `undefined` where it is none that agrees on a secret, or isn't encoded as
+ * RFC 5480 has it: with a named curve and an uncompressed point, in DER.
+ */
 function pointOf(publicKey: Buffer): Buffer | undefined {
   try {
-    const { x = '', y = '' } = createPublicKey({ key: publicKey, format: 'der', type: 'spki' }).export({
-      format: 'jwk',
-    });
+    const jwk = createPublicKey({ key: publicKey, format: 'der', type: 'spki' }).export({ format: 'jwk' });
+    const again = createPublicKey({ key: jwk, format: 'jwk' }).export({ format: 'der', type: 'spki' });
+    const { x = '', y = '' } = jwk;
     const point = Buffer.concat([Buffer.of(4), Buffer.from(x, 'base64url'), Buffer.from(y, 'base64url')]);
-    return isPoint(point) ? point : undefined;
+    return isPoint(point) && again.equals(publicKey) ? point : undefined;
   } catch {
     return undefined;
   }

@@ -263,7 +263,11 @@ export class Token {
     try {
       return task(session);
     } finally {
-      session.close();
+      try {
+        session.close();
+      } catch {
+        // It is gone, or the token is: what the task came to says more.
+      }
     }
   }
 

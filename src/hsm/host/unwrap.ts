@@ -20,7 +20,7 @@ import { identityLabel, type Kind, type Material, malformed, pairIdentity } from
 import { macKind, numbers, oaep, type PairKind, type SecretKind } from './mechanism.ts';
 import { attribute } from './object.ts';
 import { privateTemplate, unsigned } from './pair.ts';
-import { fromModulus, fromPoint } from './public-key.ts';
+import { fromModulus, fromPoint, specOfKey } from './public-key.ts';
 import { ulongs } from './readback.ts';
 import { type Placing, secretTemplate } from './secret.ts';
 import type { Token } from './token.ts';
@@ -133,6 +133,8 @@ export class Unwrapper {
             unsigned(attribute(key, pkcs11.CKA_PUBLIC_EXPONENT)),
           )
         : this.#recover(parcel.session, key.handle, keySpec);
+    // Its public exponent too.
+    if (specOfKey(publicKey) !== keySpec) throw malformed();
     return {
       identity: pairIdentity(publicKey),
       publicKey,

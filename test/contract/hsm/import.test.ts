@@ -242,7 +242,8 @@ for (const name of ['SoftHSM 2', 'NSS softokn'] as const) {
         expect(await hsm.listObjects()).to.have.deep.members(before);
       });
 
-      for (const keySpec of specs) {
+      // Where hosts may unwrap, both ways are taken.
+      for (const keySpec of hostUnwrap ? specs : specs.filter((spec) => factsOf(spec).family === 'aes')) {
         for (const keyUsage of usagesOf(keySpec)) {
           const possible = algorithms.filter(
             (by) => mayWrap(keySpec, by, 'RSA_3072') && whereOf(keySpec, by) !== undefined,

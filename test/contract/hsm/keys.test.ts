@@ -410,3 +410,35 @@ function rawSignature(der: Buffer, fieldBytes: number): Buffer {
   }
   return Buffer.concat(parts);
 }
+
+describe('hosts that may not take padding off', function () {
+  this.timeout(30_000);
+
+  for (const [name, algorithms] of [
+    ['SoftHSM 2', ['RSAES_OAEP_SHA_1']],
+    ['NSS softokn', ['RSAES_OAEP_SHA_1', 'RSAES_OAEP_SHA_256']],
+  ] as const) {
+    it(`over ${name} decrypt what the token does by itself`, async () => {
+      const tier = await startTier(tokens[name], { hosts: 1, hostOaep: false });
+      try {
+        const hsm = tier.connect();
+        await hsm.claim(storeId);
+        const { keys } = await hsm.capabilities();
+        const found = keys.find((one) => one.keySpec === 'RSA_2048' && one.keyUsage === 'ENCRYPT_DECRYPT');
+        expect(found?.algorithms).to.have.members([...algorithms]);
+        expect(found?.inHost).to.deep.equal([]);
+        const material = newMaterial();
+        const publicKey = spkiKey(await hsm.generateKey(material, 'RSA_2048', 'ENCRYPT_DECRYPT'));
+        const padding = constants.RSA_PKCS1_OAEP_PADDING;
+        for (const algorithm of ['RSAES_OAEP_SHA_1', 'RSAES_OAEP_SHA_256'] as const) {
+          const { hash: oaepHash } = encryptionAlgorithms[algorithm];
+          const ciphertext = publicEncrypt({ key: publicKey, padding, oaepHash }, Buffer.from('x'));
+          const expected = algorithms.some((one) => one === algorithm) ? 'ok' : 'unsupported';
+          expect(await outcomeOf(hsm.rsaDecrypt(material, algorithm, ciphertext))).to.equal(expected);
+        }
+      } finally {
+        await tier.close();
+      }
+    });
+  }
+});
