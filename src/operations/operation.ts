@@ -88,6 +88,8 @@ export type Result =
       readonly output?: object;
       /** For the trail; camel case, no secrets. What only looks needs none. */
       readonly responseElements?: object;
+      /** What else CloudTrail tells of such a request, as it writes it. */
+      readonly additional?: object;
     }
   /** The pipeline makes the change together with its record. */
   | {

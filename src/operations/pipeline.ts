@@ -73,9 +73,9 @@ export function createPipeline(
   function record(
     call: RefusedCall,
     progress: Progress,
-    rest: { error?: KmsError; response?: object; subjects?: readonly Subject[] },
+    rest: { error?: KmsError; response?: object; subjects?: readonly Subject[]; additional?: object },
   ): AuditRecord {
-    const { error, response } = rest;
+    const { error, response, additional } = rest;
     const decidedBy = reasonFor(error, call.principal, progress.subjects);
     return recordApiCall(clock, {
       source: `${call.service}.amazonaws.com`,
@@ -94,6 +94,7 @@ export function createPipeline(
       ...((call.unrecorded !== undefined || decidedBy !== undefined) && {
         additional: { unrecorded: call.unrecorded, decidedBy },
       }),
+      ...(additional !== undefined && { additional }),
     });
   }
 
@@ -137,8 +138,11 @@ export function createPipeline(
     }
     const result = await plan.run();
     if (result.type === 'answer') {
-      const shown = result.responseElements;
-      const entry = record(call, progress, { ...(shown && { response: shown }) });
+      const { responseElements: shown, additional } = result;
+      const entry = record(call, progress, {
+        ...(shown && { response: shown }),
+        ...(additional && { additional }),
+      });
       return { done: true, output: result.output, entry };
     }
     const { change, output, responseElements, keys, refused } = result;
