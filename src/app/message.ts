@@ -1,5 +1,6 @@
 import type { AuditRecord } from '../audit/record.ts';
 import type { ChangeOutcome, Invalidation } from '../keys/repository.ts';
+import type { KeyUse } from '../keys/uses.ts';
 import type { Change } from '../store/store.ts';
 
 /** What the processes of a node say to each other. */
@@ -15,6 +16,10 @@ export type WorkerMessage =
     }
   /** The worker's caches have taken the change of this number. */
   | { readonly type: 'taken'; readonly sequence: number }
+  /** Hands over what was done last with keys: by itself now and then, or because the primary wants it. */
+  | { readonly type: 'uses'; readonly id?: number; readonly uses: readonly KeyUse[] }
+  /** Asks that the store have what every worker has taken note of. */
+  | { readonly type: 'uses-asked'; readonly id: number }
   | { readonly type: 'metrics-asked'; readonly id: number }
   | { readonly type: 'metrics'; readonly id: number; readonly metrics: object[] };
 
@@ -25,6 +30,8 @@ export type PrimaryMessage =
   | { readonly type: 'invalidation'; readonly invalidation: Invalidation }
   /** The worker may serve for a while after `at` (monotonic milliseconds of this machine). */
   | { readonly type: 'lease'; readonly at: number }
+  | { readonly type: 'uses-wanted'; readonly id: number }
+  | { readonly type: 'uses-gathered'; readonly id: number }
   | { readonly type: 'metrics-wanted'; readonly id: number }
   | { readonly type: 'metrics-text'; readonly id: number; readonly text: string }
   | { readonly type: 'reload' }

@@ -9,8 +9,10 @@ import type { Change, StoreWriter } from '../store/store.ts';
 import { leaseEveryMilliseconds, leaseMilliseconds } from './lease.ts';
 import type { PrimaryMessage, WorkerMessage } from './message.ts';
 import type { Outbox } from './outbox.ts';
+import { UseRecorder } from './use-recorder.ts';
 
-const scrapeMilliseconds = 2_000;
+/** How long a worker is waited for that is asked for something. */
+const answerMilliseconds = 2_000;
 const respawnMilliseconds = [0, 250, 500, 1_000, 2_000, 5_000, 10_000] as const;
 const wellMilliseconds = 30_000;
 
@@ -39,16 +41,20 @@ export class Node implements ChangeWriter<Change> {
   readonly #members = new Map<number, Member>();
   readonly #parts: NodeParts;
   readonly #takers = new Set<() => void>();
+  readonly #uses: UseRecorder;
+  /** Told that a worker's last uses are in the store, by the number of the question. */
+  readonly #gathering = new Map<number, () => void>();
   readonly #scrapes = new Map<number, (metrics: MetricsSnapshot) => void>();
   /** Told the URL of a worker, by its id, when it listens. */
   readonly #awaited = new Map<number, (url: string) => void>();
-  #nextScrape = 1;
+  #nextQuestion = 1;
   #leases: NodeJS.Timeout | undefined;
   #closing = false;
   #port = 0;
 
   constructor(parts: NodeParts) {
     this.#parts = parts;
+    this.#uses = new UseRecorder(parts.store, parts.log);
     cluster.on('message', (worker, message: WorkerMessage) => this.#hear(worker, message));
   }
 
@@ -83,9 +89,11 @@ export class Node implements ChangeWriter<Change> {
   /** Lets every worker answer what it has begun. */
   async close(graceMilliseconds: number): Promise<void> {
     this.#closing = true;
-    const ended = [...this.#members.values()].map(
-      ({ worker }) => new Promise((resolve) => worker.once('exit', resolve)),
-    );
+    // A worker's last words come before its pipe is closed, and may come after its end is known.
+    const ended = [...this.#members.values()].flatMap(({ worker }) => [
+      new Promise((resolve) => worker.once('exit', resolve)),
+      new Promise((resolve) => worker.once('disconnect', resolve)),
+    ]);
     for (const member of this.#members.values()) this.#say(member, { type: 'close' });
     let timer: NodeJS.Timeout | undefined;
     const late = new Promise((resolve) => {
@@ -168,6 +176,14 @@ export class Node implements ChangeWriter<Change> {
             this.#say(member, { type: 'change-failed', id: message.id, detail: String(cause) });
           },
         );
+      case 'uses':
+        return void this.#uses.record(message.uses).then(() => {
+          if (message.id !== undefined) this.#gathering.get(message.id)?.();
+        });
+      case 'uses-asked':
+        return void this.#gatherUses().then(() =>
+          this.#say(member, { type: 'uses-gathered', id: message.id }),
+        );
       case 'metrics-asked':
         return void this.#scrape().then((text) =>
           this.#say(member, { type: 'metrics-text', id: message.id, text }),
@@ -208,6 +224,26 @@ export class Node implements ChangeWriter<Change> {
     });
   }
 
+  /** Resolves when the store has what every worker has noted, as far as they answer. */
+  async #gatherUses(): Promise<void> {
+    const listening = [...this.#members.values()].filter((member) => member.listening);
+    await Promise.all(
+      listening.map((member) => {
+        const id = this.#nextQuestion++;
+        return new Promise<void>((resolve) => {
+          const settle = () => {
+            clearTimeout(timer);
+            this.#gathering.delete(id);
+            resolve();
+          };
+          const timer = setTimeout(settle, answerMilliseconds);
+          this.#gathering.set(id, settle);
+          this.#say(member, { type: 'uses-wanted', id });
+        });
+      }),
+    );
+  }
+
   async #scrape(): Promise<string> {
     const own = await this.#parts.metrics.snapshot();
     const others = [...this.#members.values()]
@@ -218,14 +254,14 @@ export class Node implements ChangeWriter<Change> {
   }
 
   #snapshot(member: Member): Promise<MetricsSnapshot | undefined> {
-    const id = this.#nextScrape++;
+    const id = this.#nextQuestion++;
     return new Promise((resolve) => {
       const settle = (metrics: MetricsSnapshot | undefined) => {
         clearTimeout(timer);
         this.#scrapes.delete(id);
         resolve(metrics);
       };
-      const timer = setTimeout(() => settle(undefined), scrapeMilliseconds);
+      const timer = setTimeout(() => settle(undefined), answerMilliseconds);
       this.#scrapes.set(id, settle);
       this.#say(member, { type: 'metrics-wanted', id });
     });

@@ -1,5 +1,6 @@
 import type { AuditRecord } from '../audit/record.ts';
 import type { ChangeOutcome, ChangeWriter, Invalidation } from '../keys/repository.ts';
+import type { KeyUse } from '../keys/uses.ts';
 import type { Metrics } from '../metrics/registry.ts';
 import { internalError } from '../operations/failure.ts';
 import type { Change } from '../store/store.ts';
@@ -18,6 +19,8 @@ export class PrimaryLink implements ChangeWriter<Change> {
     readonly metrics: Metrics;
     /** Takes a change into the caches; when it returns, every look-up that begins sees the change. */
     take(invalidation: Invalidation): void;
+    /** Hands over what was done last with keys. */
+    takeUses(): readonly KeyUse[];
     reload(): void;
     close(): void;
   }) {
@@ -33,11 +36,14 @@ export class PrimaryLink implements ChangeWriter<Change> {
         case 'change-outcome':
         case 'change-failed':
         case 'metrics-text':
+        case 'uses-gathered':
           return this.#settle(message);
         case 'metrics-wanted':
           return void on.metrics
             .snapshot()
             .then((metrics) => this.say({ type: 'metrics', id: message.id, metrics }));
+        case 'uses-wanted':
+          return this.say({ type: 'uses', id: message.id, uses: on.takeUses() });
         case 'reload':
           return on.reload();
         case 'close':
@@ -63,6 +69,19 @@ export class PrimaryLink implements ChangeWriter<Change> {
   async scrape(): Promise<string> {
     const answer = await this.#ask((id) => ({ type: 'metrics-asked', id }));
     return answer.type === 'metrics-text' ? answer.text : '';
+  }
+
+  /** Resolves when the store has what every worker of the node has noted of the uses of keys. */
+  async gatherUses(): Promise<void> {
+    await this.#ask((id) => ({ type: 'uses-asked', id }));
+  }
+
+  /** Resolves when the message is on its way, or the primary gone. */
+  sayLast(message: WorkerMessage): Promise<void> {
+    return new Promise((resolve) => {
+      if (process.send === undefined) return resolve();
+      process.send(message, undefined, undefined, () => resolve());
+    });
   }
 
   /**

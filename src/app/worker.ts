@@ -8,6 +8,7 @@ import { signingKeys } from '../identity/signing-keys.ts';
 import { unknownToken } from '../identity/sigv4/claim.ts';
 import type { FindSigner } from '../identity/sigv4/verify.ts';
 import { HsmError } from '../keys/hsm.ts';
+import { KeyUses } from '../keys/uses.ts';
 import { createMetrics } from '../metrics/registry.ts';
 import { internalError, toKmsError } from '../operations/failure.ts';
 import { createPipeline } from '../operations/pipeline.ts';
@@ -22,6 +23,7 @@ import { PrimaryLink } from './primary-link.ts';
 import { readiness } from './readiness.ts';
 import { RefusalSampler, Sampler } from './sampler.ts';
 import { observeToken } from './token-metrics.ts';
+import { handOverMilliseconds } from './use-recorder.ts';
 
 /** An API process: serves requests, owns one stream of the trail, reads the store, asks the primary to change it. */
 export async function runWorker(config: Config, slot: string): Promise<void> {
@@ -65,9 +67,16 @@ export async function runWorker(config: Config, slot: string): Promise<void> {
       keys.invalidate(invalidation);
       credentials.invalidate(invalidation.credentials);
     },
+    takeUses: () => uses.take(),
     reload: () => listening?.reload(),
     close: () => void close(),
   });
+  const uses = new KeyUses(reader, () => primary.gatherUses());
+  const handOver = () => {
+    const taken = uses.take();
+    return taken.length === 0 ? Promise.resolve() : primary.sayLast({ type: 'uses', uses: taken });
+  };
+  setInterval(() => void handOver(), handOverMilliseconds).unref();
   let listening: Listening | undefined;
   const trail = await openStream(config, slot, { hsm, metrics, clock, log });
   const alarms = new Sampler(clock, { perSecond: 1, burst: 5 });
@@ -76,6 +85,7 @@ export async function runWorker(config: Config, slot: string): Promise<void> {
     identities: keys,
     hsm,
     changes: primary,
+    uses,
     clock,
     trail,
     alarm(detail) {
@@ -117,6 +127,7 @@ export async function runWorker(config: Config, slot: string): Promise<void> {
 
   async function close(): Promise<void> {
     await listening?.close();
+    await handOver();
     await trail.close();
     await hsm.close();
     await reader.close();

@@ -9,6 +9,7 @@ import type { Hsm } from '../keys/hsm.ts';
 import type { Key, KeyUsage } from '../keys/key.ts';
 import type { ChangeWriter, KeyChange, KeyRepository, Refusal } from '../keys/repository.ts';
 import type { StateRule } from '../keys/state.ts';
+import type { KeyUses } from '../keys/uses.ts';
 import type { ServiceName } from '../service.ts';
 import type { Tag } from '../tag.ts';
 import { parseInput } from './input.ts';
@@ -22,6 +23,7 @@ export interface Services {
   readonly identities: IdentityRepository;
   readonly hsm: Hsm;
   readonly changes: ChangeWriter<Change>;
+  readonly uses: KeyUses;
   readonly clock: Clock;
 }
 

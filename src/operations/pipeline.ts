@@ -5,6 +5,7 @@ import { KmsError } from '../errors.ts';
 import type { Principal } from '../identity/principal.ts';
 import { HsmError } from '../keys/hsm.ts';
 import { refusal } from '../keys/state.ts';
+import { KeyUses } from '../keys/uses.ts';
 import type { ServiceName } from '../service.ts';
 import { internalError, toKmsError } from './failure.ts';
 import type { Caller, Operation, Plan, Prepared, Services, Subject } from './operation.ts';
@@ -106,6 +107,15 @@ export function createPipeline(
     }
   }
 
+  function noteUses(
+    { eventName, eventID: eventId, requestID: requestId }: AuditRecord,
+    subjects: readonly Subject[],
+  ) {
+    if (!KeyUses.tracks(eventName)) return;
+    const use = { operation: eventName, at: clock.now(), eventId, requestId };
+    for (const subject of subjects) if (subject.type === 'key') services.uses.note(subject.key, use);
+  }
+
   async function attempt(
     call: Call,
     operation: Operation,
@@ -189,7 +199,10 @@ export function createPipeline(
         throw error;
       }
       // A change has its record already, in the transaction that made it.
-      if (outcome.entry !== undefined) await append(outcome.entry);
+      if (outcome.entry !== undefined) {
+        await append(outcome.entry);
+        noteUses(outcome.entry, progress.subjects);
+      }
       return outcome.output;
     },
 

@@ -8,6 +8,7 @@ import { identityReader } from './identities.ts';
 import { selectKeys, toAlias, toKeys, withNames } from './rows.ts';
 import type { Schema } from './schema.ts';
 import type { StoreReader } from './store.ts';
+import { useReader } from './uses.ts';
 
 /** States that nobody sees: the key isn't made, or won't be. */
 const hidden: readonly KeyState[] = ['Creating', 'Abandoning'];
@@ -16,6 +17,7 @@ export function storeReader(db: Kysely<Schema>): StoreReader {
   return {
     ...identityReader(db),
     ...directory(db),
+    ...useReader(db),
 
     async findKeyAnywhere(region: string, keyId: string): Promise<Key | undefined> {
       const rows = await selectKeys(db)

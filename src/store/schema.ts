@@ -16,6 +16,7 @@ export interface Schema {
   materials: MaterialsTable;
   aliases: AliasesTable;
   tags: TagsTable;
+  last_uses: LastUsesTable;
   outbox: OutboxTable;
 }
 
@@ -26,6 +27,8 @@ interface MetaTable {
   store_id: string;
   /** Grows by one with every change. */
   change_sequence: number;
+  /** When last uses were first kept. */
+  uses_since: Generated<number>;
 }
 
 interface AccountsTable {
@@ -156,6 +159,17 @@ interface TagsTable {
   key_id: string;
   tag_key: string;
   tag_value: string;
+}
+
+interface LastUsesTable {
+  region: string;
+  account: string;
+  key_id: string;
+  operation: string;
+  used_at: number;
+  /** Of the trail's record. */
+  event_id: string;
+  request_id: string;
 }
 
 interface OutboxTable {

@@ -6,6 +6,7 @@ import type { Principal } from '../identity/principal.ts';
 import type { IdentityRepository } from '../identity/repository.ts';
 import type { Key, KeyState } from '../keys/key.ts';
 import type { ChangeOutcome, Invalidation, KeyChange, KeyRepository } from '../keys/repository.ts';
+import type { KeyUse, UseReader } from '../keys/uses.ts';
 
 /** All that a store changes. */
 export type Change = KeyChange | IdentityChange;
@@ -38,7 +39,7 @@ export interface StoredMaterial extends Scope {
 }
 
 /** Reads what is committed, in any process. Every method rejects with a StoreError where the store fails. */
-export interface StoreReader extends KeyRepository, IdentityRepository {
+export interface StoreReader extends KeyRepository, IdentityRepository, UseReader {
   /** The number of the last change. */
   changeSequence(): Promise<number>;
   close(): Promise<void>;
@@ -56,6 +57,9 @@ export interface StoreWriter {
   changeSequence(): Promise<number>;
   /** One transaction: what the change presumes, the change, its number, and its record in the outbox. */
   apply(change: Change, record: AuditRecord | undefined): Promise<Applied>;
+
+  /** Keeps what was done last with keys. No cache holds it, so it is no change. */
+  recordUses(uses: readonly KeyUse[]): Promise<void>;
 
   /** Records that are not known to be in the trail, oldest first. @param limit at least 1 */
   pendingRecords(limit: number): Promise<readonly PendingRecord[]>;

@@ -8,6 +8,7 @@ import { make } from './changes/make.ts';
 import { selectAccessKeys, toAccessKey, toPrincipal } from './rows.ts';
 import type { Schema } from './schema.ts';
 import type { Account, Applied, Change, PendingRecord, StoreWriter } from './store.ts';
+import { recordUses } from './uses.ts';
 import { allMaterials, dueForDeletion, unfinishedCreations } from './work.ts';
 
 async function nextSequence(trx: Transaction<Schema>): Promise<number> {
@@ -68,6 +69,8 @@ export async function storeWriter(
         };
       });
     },
+
+    recordUses: (uses) => recordUses(db, uses),
 
     async pendingRecords(limit: number): Promise<readonly PendingRecord[]> {
       const rows = await db

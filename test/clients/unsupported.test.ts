@@ -19,6 +19,7 @@ const supported = new Set([
   'GenerateDataKeyWithoutPlaintext',
   'GenerateMac',
   'GenerateRandom',
+  'GetKeyLastUsage',
   'GetKeyPolicy',
   'GetPublicKey',
   'ListAliases',

@@ -10,6 +10,7 @@ import { openTrail } from '../../src/audit/writer.ts';
 import type { Principal } from '../../src/identity/principal.ts';
 import type { Hsm } from '../../src/keys/hsm.ts';
 import type { ChangeWriter } from '../../src/keys/repository.ts';
+import { KeyUses } from '../../src/keys/uses.ts';
 import { createPipeline } from '../../src/operations/pipeline.ts';
 import { openStoreReader, openStoreWriter } from '../../src/store/sqlite/open.ts';
 import { makeTier } from '../fault/tier.ts';
@@ -51,11 +52,13 @@ export async function assemble() {
     },
   };
   const alarms: string[] = [];
+  const uses: KeyUses = new KeyUses(reader, () => store.recordUses(uses.take()));
   const pipeline = createPipeline({
     keys: reader,
     identities: reader,
     hsm,
     changes,
+    uses,
     clock,
     trail,
     alarm: (detail) => alarms.push(detail),

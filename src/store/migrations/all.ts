@@ -2,6 +2,7 @@ import type { Migration } from 'kysely';
 import { first } from './0001-first.ts';
 import { keyPolicies } from './0002-key-policies.ts';
 import { identitiesMigration } from './0003-identities.ts';
+import { lastUses } from './0006-last-uses.ts';
 import { publicKeys } from './0006-public-keys.ts';
 
 /** Every migration by its name, which sorts in the order of time. One that has been released never changes. */
@@ -9,5 +10,6 @@ export const migrations: Readonly<Record<string, Migration>> = {
   '0001-first': first,
   '0002-key-policies': keyPolicies,
   '0003-identities': identitiesMigration,
+  '0006-last-uses': lastUses,
   '0006-public-keys': publicKeys,
 };
