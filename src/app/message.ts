@@ -2,6 +2,7 @@ import type { Scope } from '../arn.ts';
 import type { StreamHead } from '../audit/checkpoint.ts';
 import type { MaterialRef } from '../keys/hsm.ts';
 import type { ChangeOutcome, ChangeRecord, Invalidation } from '../keys/repository.ts';
+import type { KeyUse } from '../keys/uses.ts';
 import type { Change } from '../store/store.ts';
 
 /** What the processes of a node say to each other. */
@@ -28,6 +29,10 @@ export type WorkerMessage =
   | { readonly type: 'head'; readonly id: number; readonly head: StreamHead | undefined }
   /** The worker's stream has begun another segment. */
   | { readonly type: 'rotated' }
+  /** Hands over what was done last with keys: by itself now and then, or because the primary wants it. */
+  | { readonly type: 'uses'; readonly id?: number; readonly uses: readonly KeyUse[] }
+  /** Asks that the store have what every worker has taken note of. */
+  | { readonly type: 'uses-asked'; readonly id: number }
   | { readonly type: 'metrics-asked'; readonly id: number }
   | { readonly type: 'metrics'; readonly id: number; readonly metrics: object[] };
 
@@ -41,6 +46,8 @@ export type PrimaryMessage =
   /** The worker may serve for a while after `at` (monotonic milliseconds of this machine). */
   | { readonly type: 'lease'; readonly at: number }
   | { readonly type: 'head-wanted'; readonly id: number }
+  | { readonly type: 'uses-wanted'; readonly id: number }
+  | { readonly type: 'uses-gathered'; readonly id: number }
   | { readonly type: 'metrics-wanted'; readonly id: number }
   | { readonly type: 'metrics-text'; readonly id: number; readonly text: string }
   | { readonly type: 'reload' }

@@ -11,9 +11,10 @@ import type { Change, StoreWriter } from '../store/store.ts';
 import { leaseEveryMilliseconds, leaseMilliseconds } from './lease.ts';
 import type { PrimaryMessage, WorkerMessage } from './message.ts';
 import type { Outbox } from './outbox.ts';
+import { UseRecorder } from './use-recorder.ts';
 
-const scrapeMilliseconds = 2_000;
-const headMilliseconds = 2_000;
+/** How long a worker is waited for that is asked for something. */
+const answerMilliseconds = 2_000;
 const respawnMilliseconds = [0, 250, 500, 1_000, 2_000, 5_000, 10_000] as const;
 const wellMilliseconds = 30_000;
 
@@ -44,6 +45,9 @@ export class Node implements ChangeWriter<Change> {
   readonly #members = new Map<number, Member>();
   readonly #parts: NodeParts;
   readonly #takers = new Set<() => void>();
+  readonly #uses: UseRecorder;
+  /** Told that a worker's last uses are in the store, by the number of the question. */
+  readonly #gathering = new Map<number, (answer: undefined) => void>();
   readonly #scrapes = new Map<number, (metrics: MetricsSnapshot) => void>();
   readonly #heads = new Map<number, (head: StreamHead | undefined) => void>();
   /** Told the URL of a worker, by its id, when it listens. */
@@ -55,6 +59,7 @@ export class Node implements ChangeWriter<Change> {
 
   constructor(parts: NodeParts) {
     this.#parts = parts;
+    this.#uses = new UseRecorder(parts.store, parts.log);
     cluster.on('message', (worker, message: WorkerMessage) => this.#hear(worker, message));
   }
 
@@ -98,9 +103,11 @@ export class Node implements ChangeWriter<Change> {
   /** Lets every worker answer what it has begun. */
   async close(graceMilliseconds: number): Promise<void> {
     this.#closing = true;
-    const ended = [...this.#members.values()].map(
-      ({ worker }) => new Promise((resolve) => worker.once('exit', resolve)),
-    );
+    // A worker's last words come before its pipe is closed, and may come after its end is known.
+    const ended = [...this.#members.values()].flatMap(({ worker }) => [
+      new Promise((resolve) => worker.once('exit', resolve)),
+      new Promise((resolve) => worker.once('disconnect', resolve)),
+    ]);
     for (const member of this.#members.values()) this.#say(member, { type: 'close' });
     let timer: NodeJS.Timeout | undefined;
     const late = new Promise((resolve) => {
@@ -199,6 +206,14 @@ export class Node implements ChangeWriter<Change> {
               this.#say(member, { type: 'failed', id: message.id, detail: String(cause) });
             },
           );
+      case 'uses':
+        return void this.#uses.record(message.uses).then(() => {
+          if (message.id !== undefined) this.#gathering.get(message.id)?.(undefined);
+        });
+      case 'uses-asked':
+        return void this.#gatherUses().then(() =>
+          this.#say(member, { type: 'uses-gathered', id: message.id }),
+        );
       case 'metrics-asked':
         return void this.#scrape().then((text) =>
           this.#say(member, { type: 'metrics-text', id: message.id, text }),
@@ -239,6 +254,14 @@ export class Node implements ChangeWriter<Change> {
     });
   }
 
+  /** Resolves when the store has what every worker has noted, as far as they answer. */
+  async #gatherUses(): Promise<void> {
+    const listening = [...this.#members.values()].filter((member) => member.listening);
+    await Promise.all(
+      listening.map((member) => this.#ask(this.#gathering, member, (id) => ({ type: 'uses-wanted', id }))),
+    );
+  }
+
   async #scrape(): Promise<string> {
     const own = await this.#parts.metrics.snapshot();
     const others = [...this.#members.values()]
@@ -249,17 +272,16 @@ export class Node implements ChangeWriter<Change> {
   }
 
   #head(member: Member): Promise<StreamHead | undefined> {
-    return this.#ask(this.#heads, headMilliseconds, member, (id) => ({ type: 'head-wanted', id }));
+    return this.#ask(this.#heads, member, (id) => ({ type: 'head-wanted', id }));
   }
 
   #snapshot(member: Member): Promise<MetricsSnapshot | undefined> {
-    return this.#ask(this.#scrapes, scrapeMilliseconds, member, (id) => ({ type: 'metrics-wanted', id }));
+    return this.#ask(this.#scrapes, member, (id) => ({ type: 'metrics-wanted', id }));
   }
 
   /** @returns what the worker answers, or `undefined` where it doesn't in time */
   #ask<T>(
     waiting: Map<number, (answer: T) => void>,
-    milliseconds: number,
     member: Member,
     message: (id: number) => PrimaryMessage,
   ): Promise<T | undefined> {
@@ -270,7 +292,7 @@ export class Node implements ChangeWriter<Change> {
         waiting.delete(id);
         resolve(answer);
       };
-      const timer = setTimeout(() => settle(undefined), milliseconds);
+      const timer = setTimeout(() => settle(undefined), answerMilliseconds);
       waiting.set(id, settle);
       this.#say(member, message(id));
     });

@@ -4,6 +4,7 @@ import type { KmsError } from '../errors.ts';
 import type { EncryptionCounts } from '../keys/encryptions.ts';
 import type { MaterialRef } from '../keys/hsm.ts';
 import type { ChangeOutcome, ChangeRecord, ChangeWriter, Invalidation } from '../keys/repository.ts';
+import type { KeyUse } from '../keys/uses.ts';
 import type { Metrics } from '../metrics/registry.ts';
 import { internalError } from '../operations/failure.ts';
 import type { Change } from '../store/store.ts';
@@ -24,6 +25,8 @@ export class PrimaryLink implements ChangeWriter<Change>, EncryptionCounts {
     head(): StreamHead | undefined;
     /** Takes a change into the caches; when it returns, every look-up that begins sees the change. */
     take(invalidation: Invalidation): void;
+    /** Hands over what was done last with keys. */
+    takeUses(): readonly KeyUse[];
     reload(): void;
     close(): void;
   }) {
@@ -40,6 +43,7 @@ export class PrimaryLink implements ChangeWriter<Change>, EncryptionCounts {
         case 'encryptions-reserved':
         case 'failed':
         case 'metrics-text':
+        case 'uses-gathered':
           return this.#settle(message);
         case 'head-wanted':
           return this.say({ type: 'head', id: message.id, head: on.head() });
@@ -47,6 +51,8 @@ export class PrimaryLink implements ChangeWriter<Change>, EncryptionCounts {
           return void on.metrics
             .snapshot()
             .then((metrics) => this.say({ type: 'metrics', id: message.id, metrics }));
+        case 'uses-wanted':
+          return this.say({ type: 'uses', id: message.id, uses: on.takeUses() });
         case 'reload':
           return on.reload();
         case 'close':
@@ -80,6 +86,19 @@ export class PrimaryLink implements ChangeWriter<Change>, EncryptionCounts {
 
   #failure(answer: Answer): KmsError {
     return internalError(answer.type === 'failed' ? answer.detail : 'the primary answered something else');
+  }
+
+  /** Resolves when the store has what every worker of the node has noted of the uses of keys. */
+  async gatherUses(): Promise<void> {
+    await this.#ask((id) => ({ type: 'uses-asked', id }));
+  }
+
+  /** Resolves when the message is on its way, or the primary gone. */
+  sayLast(message: WorkerMessage): Promise<void> {
+    return new Promise((resolve) => {
+      if (process.send === undefined) return resolve();
+      process.send(message, undefined, undefined, () => resolve());
+    });
   }
 
   /**

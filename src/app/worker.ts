@@ -11,6 +11,7 @@ import { unknownToken } from '../identity/sigv4/claim.ts';
 import type { FindSigner } from '../identity/sigv4/verify.ts';
 import { Encryptions } from '../keys/encryptions.ts';
 import { HsmError } from '../keys/hsm.ts';
+import { KeyUses } from '../keys/uses.ts';
 import { createMetrics } from '../metrics/registry.ts';
 import { internalError, toKmsError } from '../operations/failure.ts';
 import { createPipeline } from '../operations/pipeline.ts';
@@ -26,6 +27,7 @@ import { PrimaryLink } from './primary-link.ts';
 import { readiness } from './readiness.ts';
 import { RefusalSampler, Sampler } from './sampler.ts';
 import { observeToken } from './token-metrics.ts';
+import { handOverMilliseconds } from './use-recorder.ts';
 
 /** An API process: serves requests, owns one stream of the trail, reads the store, asks the primary to change it. */
 export async function runWorker(config: Config, slot: string): Promise<void> {
@@ -70,9 +72,16 @@ export async function runWorker(config: Config, slot: string): Promise<void> {
       credentials.invalidate(invalidation.credentials);
     },
     head: () => own && headOf(slot, own),
+    takeUses: () => uses.take(),
     reload: () => listening?.reload(),
     close: () => void close(),
   });
+  const uses = new KeyUses(reader, () => primary.gatherUses());
+  const handOver = () => {
+    const taken = uses.take();
+    return taken.length === 0 ? Promise.resolve() : primary.sayLast({ type: 'uses', uses: taken });
+  };
+  setInterval(() => void handOver(), handOverMilliseconds).unref();
   let listening: Listening | undefined;
   let own: TrailWriter | undefined;
   const trail = await openStream(config, slot, {
@@ -92,6 +101,7 @@ export async function runWorker(config: Config, slot: string): Promise<void> {
     events: new Lookup(config.trail.folder),
     regions: regionsOf(config.region),
     encryptions: new Encryptions(primary),
+    uses,
     clock,
     trail,
     alarm(detail) {
@@ -133,6 +143,7 @@ export async function runWorker(config: Config, slot: string): Promise<void> {
 
   async function close(): Promise<void> {
     await listening?.close();
+    await handOver();
     await trail.close();
     await hsm.close();
     await reader.close();

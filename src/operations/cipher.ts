@@ -7,7 +7,7 @@ import { encryptOaep } from '../keys/public-key/rsa.ts';
 import { type EncryptionAlgorithm, encryptionAlgorithms, oaepLimit } from '../keys/spec/algorithm.ts';
 import { factsOf } from '../keys/spec/key-spec.ts';
 import { requireAlgorithm } from './algorithm.ts';
-import { currentMaterial } from './encryption.ts';
+import { currentMaterial, encryptingMaterial } from './encryption.ts';
 import { validationError } from './input.ts';
 import type { Services } from './operation.ts';
 import { publicKeyOf } from './public-key.ts';
@@ -66,9 +66,7 @@ export async function encryptWith(
   if (algorithm !== 'SYMMETRIC_DEFAULT') {
     return { blob: encryptOaep(keyObject(publicKeyOf(key)), algorithm, plaintext) };
   }
-  const counted = services.encryptions.spend(key);
-  if (counted !== undefined) await counted;
-  const material = currentMaterial(key);
+  const material = await encryptingMaterial(key, services);
   const blob = await services.hsm.encrypt(material, canonicalContext(context), plaintext);
   return { blob, keyMaterialId: material.keyMaterialId };
 }

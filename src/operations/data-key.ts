@@ -4,7 +4,7 @@ import { KmsError } from '../errors.ts';
 import { canonicalContext } from '../keys/context.ts';
 import type { Key } from '../keys/key.ts';
 import { cipherOf } from './cipher.ts';
-import { algorithmFacts, currentMaterial, use } from './encryption.ts';
+import { algorithmFacts, type currentMaterial, encryptingMaterial, use } from './encryption.ts';
 import { members } from './input.ts';
 import type { Caller, Plan, Services } from './operation.ts';
 import { resolveKey } from './resolve.ts';
@@ -46,9 +46,7 @@ export async function planDataKey(
     ],
     validate: () => void cipherOf(key, 'SYMMETRIC_DEFAULT', input.EncryptionContext),
     async run() {
-      const material = currentMaterial(key);
-      const counted = services.encryptions.spend(key);
-      if (counted !== undefined) await counted;
+      const material = await encryptingMaterial(key, services);
       const made = await generate(material, context, length);
       return {
         type: 'answer',

@@ -1,6 +1,6 @@
 import { KmsError } from '../errors.ts';
 import type { Key } from '../keys/key.ts';
-import type { Facts, Subject } from './operation.ts';
+import type { Facts, Services, Subject } from './operation.ts';
 import { requestAlias } from './resolve.ts';
 
 /** What the operations that encrypt and decrypt have in common. */
@@ -44,6 +44,19 @@ export function currentMaterial(key: Key): { keyId: string; materialId: string; 
     });
   }
   return { keyId: key.keyId, materialId: material.materialId, keyMaterialId: material.keyMaterialId };
+}
+
+/**
+ * The symmetric material that is to encrypt once: that is counted now.
+ * @throws KmsError KMSInvalidStateException where it has encrypted as often as it may
+ */
+export async function encryptingMaterial(
+  key: Key,
+  { encryptions }: Pick<Services, 'encryptions'>,
+): Promise<ReturnType<typeof currentMaterial>> {
+  const counted = encryptions.spend(key);
+  if (counted !== undefined) await counted;
+  return currentMaterial(key);
 }
 
 /** Base64 for the answer; the bytes themselves are zeroed. */

@@ -15,6 +15,7 @@ import type { Hsm } from '../keys/hsm.ts';
 import type { Key, KeyUsage } from '../keys/key.ts';
 import type { ChangeWriter, KeyChange, KeyRepository, Refusal } from '../keys/repository.ts';
 import type { StateRule } from '../keys/state.ts';
+import type { KeyUses } from '../keys/uses.ts';
 import type { ServiceName } from '../service.ts';
 import type { Tag } from '../tag.ts';
 import { parseInput } from './input.ts';
@@ -33,6 +34,7 @@ export interface Services {
   /** Where requests may be signed for: the region that is served, and the one of services that are of none. */
   readonly regions: readonly string[];
   readonly encryptions: Encryptions;
+  readonly uses: KeyUses;
   readonly clock: Clock;
 }
 
@@ -103,6 +105,8 @@ export type Result =
       readonly output?: object;
       /** For the trail; camel case, no secrets. What only looks needs none. */
       readonly responseElements?: object;
+      /** What else CloudTrail tells of such a request, as it writes it. */
+      readonly additional?: object;
     }
   /** What was read is no longer so: the request is planned again. */
   | { readonly type: 'conflict' }

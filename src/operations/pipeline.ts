@@ -6,6 +6,7 @@ import type { Principal } from '../identity/principal.ts';
 import { HsmError } from '../keys/hsm.ts';
 import type { ChangeOutcome } from '../keys/repository.ts';
 import { refusal } from '../keys/state.ts';
+import { KeyUses } from '../keys/uses.ts';
 import type { ServiceName } from '../service.ts';
 import { internalError, toKmsError } from './failure.ts';
 import type { Caller, Operation, Plan, Prepared, Result, Services, Subject } from './operation.ts';
@@ -74,9 +75,9 @@ export function createPipeline(
   function record(
     call: RefusedCall,
     progress: Progress,
-    rest: { error?: KmsError; response?: object; subjects?: readonly Subject[] },
+    rest: { error?: KmsError; response?: object; subjects?: readonly Subject[]; additional?: object },
   ): AuditRecord {
-    const { error, response } = rest;
+    const { error, response, additional } = rest;
     const decidedBy = reasonFor(error, call.principal, progress.subjects);
     return recordApiCall(clock, {
       source: `${call.service}.amazonaws.com`,
@@ -95,6 +96,7 @@ export function createPipeline(
       ...((call.unrecorded !== undefined || decidedBy !== undefined) && {
         additional: { unrecorded: call.unrecorded, decidedBy },
       }),
+      ...(additional !== undefined && { additional }),
     });
   }
 
@@ -130,6 +132,15 @@ export function createPipeline(
     }
   }
 
+  function noteUses(
+    { eventName, eventID: eventId, requestID: requestId }: AuditRecord,
+    subjects: readonly Subject[],
+  ) {
+    if (!KeyUses.tracks(eventName)) return;
+    const use = { operation: eventName, at: clock.now(), eventId, requestId };
+    for (const subject of subjects) if (subject.type === 'key') services.uses.note(subject.key, use);
+  }
+
   async function attempt(
     call: Call,
     operation: Operation,
@@ -162,8 +173,11 @@ export function createPipeline(
     }
     const result = await plan.run();
     if (result.type === 'answer') {
-      const shown = result.responseElements;
-      const entry = record(call, progress, { ...(shown && { response: shown }) });
+      const { responseElements: shown, additional } = result;
+      const entry = record(call, progress, {
+        ...(shown && { response: shown }),
+        ...(additional && { additional }),
+      });
       return { done: true, output: result.output, entry };
     }
     if (result.type === 'conflict') return { done: false };
@@ -211,7 +225,10 @@ export function createPipeline(
         throw error;
       }
       // A change has its record already, in the transaction that made it.
-      if (outcome.entry !== undefined) await append(outcome.entry, progress.subjects);
+      if (outcome.entry !== undefined) {
+        await append(outcome.entry, progress.subjects);
+        noteUses(outcome.entry, progress.subjects);
+      }
       return outcome.output;
     },
 

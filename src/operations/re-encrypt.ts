@@ -5,7 +5,7 @@ import type { Key } from '../keys/key.ts';
 import type { EncryptionAlgorithm } from '../keys/spec/algorithm.ts';
 import { checkPlaintext, cipherOf, decryptWith, encryptWith } from './cipher.ts';
 import { ciphertextSource, ignoresCiphertext } from './ciphertext-source.ts';
-import { algorithmFacts, currentMaterial, use } from './encryption.ts';
+import { algorithmFacts, encryptingMaterial, use } from './encryption.ts';
 import { members } from './input.ts';
 import { defineOperation, type Services } from './operation.ts';
 import { resolveKey } from './resolve.ts';
@@ -99,9 +99,7 @@ async function reSeal(
   services: Services,
 ): Promise<{ readonly blob: Buffer; readonly keyMaterialId?: string }> {
   if (from.algorithm === 'SYMMETRIC_DEFAULT' && to.algorithm === 'SYMMETRIC_DEFAULT') {
-    const counted = services.encryptions.spend(to.key);
-    if (counted !== undefined) await counted;
-    const material = currentMaterial(to.key);
+    const material = await encryptingMaterial(to.key, services);
     const contexts = [canonicalContext(from.context), canonicalContext(to.context)] as const;
     const blob = await services.hsm.reEncrypt(from.blob, contexts[0], material, contexts[1]);
     return { blob, keyMaterialId: material.keyMaterialId };

@@ -12,9 +12,12 @@ import { disableKeyRotation } from './disable-key-rotation.ts';
 import { enableKeyRotation } from './enable-key-rotation.ts';
 import { encrypt } from './encrypt.ts';
 import { generateDataKey } from './generate-data-key.ts';
+import { generateDataKeyPair } from './generate-data-key-pair.ts';
+import { generateDataKeyPairWithoutPlaintext } from './generate-data-key-pair-without-plaintext.ts';
 import { generateDataKeyWithoutPlaintext } from './generate-data-key-without-plaintext.ts';
 import { generateMac } from './generate-mac.ts';
 import { generateRandom } from './generate-random.ts';
+import { getKeyLastUsage } from './get-key-last-usage.ts';
 import { getKeyPolicy } from './get-key-policy.ts';
 import { getKeyRotationStatus } from './get-key-rotation-status.ts';
 import { getPublicKey } from './get-public-key.ts';
@@ -59,9 +62,12 @@ const all: readonly Operation[] = [
   enableKeyRotation,
   encrypt,
   generateDataKey,
+  generateDataKeyPair,
+  generateDataKeyPairWithoutPlaintext,
   generateDataKeyWithoutPlaintext,
   generateMac,
   generateRandom,
+  getKeyLastUsage,
   getKeyPolicy,
   getKeyRotationStatus,
   getPublicKey,

@@ -10,6 +10,7 @@ import { identityReader } from './identities.ts';
 import { selectKeys, toAlias, toKeys, withNames } from './rows.ts';
 import type { Schema } from './schema.ts';
 import type { StoreReader } from './store.ts';
+import { useReader } from './uses.ts';
 
 /** States that nobody sees: the key isn't made, or won't be. */
 const hidden: readonly KeyState[] = ['Creating', 'Abandoning'];
@@ -18,6 +19,7 @@ export function storeReader(db: Kysely<Schema>): StoreReader {
   return {
     ...identityReader(db),
     ...directory(db),
+    ...useReader(db),
 
     listAccounts: () => listAccounts(db),
 

@@ -24,6 +24,7 @@ export interface Schema {
   aliases: AliasesTable;
   tags: TagsTable;
   grants: GrantsTable;
+  last_uses: LastUsesTable;
   outbox: OutboxTable;
 }
 
@@ -36,6 +37,8 @@ interface MetaTable {
   change_sequence: number;
   /** Leased so far, of all materials that ever were. */
   encryptions: Generated<number>;
+  /** When last uses were first kept. */
+  uses_since: Generated<number>;
 }
 
 interface AccountsTable {
@@ -203,6 +206,17 @@ interface GrantsTable {
   /** As `GrantIndex.anchor`. */
   anchor: string;
   describes: 0 | 1;
+}
+
+interface LastUsesTable {
+  region: string;
+  account: string;
+  key_id: string;
+  operation: string;
+  used_at: number;
+  /** Of the trail's record. */
+  event_id: string;
+  request_id: string;
 }
 
 interface OutboxTable {

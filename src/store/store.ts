@@ -13,6 +13,7 @@ import type {
   KeyChange,
   KeyRepository,
 } from '../keys/repository.ts';
+import type { KeyUse, UseReader } from '../keys/uses.ts';
 import type { MaterialState } from './schema.ts';
 
 /** All that a store changes. */
@@ -47,7 +48,7 @@ export interface StoredMaterial extends Scope {
 }
 
 /** Reads what is committed, in any process. Every method rejects with a StoreError where the store fails. */
-export interface StoreReader extends KeyRepository, IdentityRepository {
+export interface StoreReader extends KeyRepository, IdentityRepository, UseReader {
   /** The number of the last change. */
   changeSequence(): Promise<number>;
   listAccounts(): Promise<readonly Account[]>;
@@ -71,6 +72,9 @@ export interface StoreWriter {
   changeSequence(): Promise<number>;
   /** One transaction: what the change presumes, the change, its number, and its records in the outbox. */
   apply(change: Change, record: ChangeRecord): Promise<Applied>;
+
+  /** Keeps what was done last with keys. No cache holds it, so it is no change. */
+  recordUses(uses: readonly KeyUse[]): Promise<void>;
 
   /** Records that are not known to be in the trail, oldest first. @param limit at least 1 */
   pendingRecords(limit: number): Promise<readonly PendingRecord[]>;

@@ -10,6 +10,7 @@ import { countLost, mostEncryptions, reserveEncryptions } from './encryptions.ts
 import { selectAccessKeys, toAccessKey, toPrincipal } from './rows.ts';
 import type { Schema } from './schema.ts';
 import type { Applied, Change, PendingRecord, StoreWriter } from './store.ts';
+import { recordUses } from './uses.ts';
 import {
   allMaterials,
   dueForDeletion,
@@ -85,6 +86,8 @@ export async function storeWriter(
         };
       });
     },
+
+    recordUses: (uses) => recordUses(db, uses),
 
     async pendingRecords(limit: number): Promise<readonly PendingRecord[]> {
       const rows = await db

@@ -12,6 +12,7 @@ import type { Principal } from '../../src/identity/principal.ts';
 import { Encryptions, encryptionLimit } from '../../src/keys/encryptions.ts';
 import type { Hsm } from '../../src/keys/hsm.ts';
 import type { ChangeWriter } from '../../src/keys/repository.ts';
+import { KeyUses } from '../../src/keys/uses.ts';
 import type { Change } from '../../src/operations/operation.ts';
 import { createPipeline } from '../../src/operations/pipeline.ts';
 import type { ServiceName } from '../../src/service.ts';
@@ -55,6 +56,7 @@ export async function assemble() {
     },
   };
   const alarms: string[] = [];
+  const uses: KeyUses = new KeyUses(reader, () => store.recordUses(uses.take()));
   const pipeline = createPipeline({
     keys: reader,
     identities: reader,
@@ -65,6 +67,7 @@ export async function assemble() {
     encryptions: new Encryptions({
       reserve: (material, encryptions) => store.reserveEncryptions(material, encryptions, encryptionLimit),
     }),
+    uses,
     clock,
     trail,
     alarm: (detail) => alarms.push(detail),

@@ -141,7 +141,7 @@ async function remove(trx: Trx, change: Scope & { readonly keyId: string }, stat
     .where('target_key_id', '=', keyId)
     .returning('alias_name')
     .execute();
-  for (const table of ['grants', 'tags', 'materials', 'keys'] as const) {
+  for (const table of ['grants', 'last_uses', 'tags', 'materials', 'keys'] as const) {
     await trx
       .deleteFrom(table)
       .where('region', '=', region)

@@ -4,6 +4,7 @@ import { keyPolicies } from './0002-key-policies.ts';
 import { identitiesMigration } from './0003-identities.ts';
 import { grants } from './0004-grants.ts';
 import { rotation } from './0005-rotation.ts';
+import { lastUses } from './0006-last-uses.ts';
 import { publicKeys } from './0006-public-keys.ts';
 
 /** Every migration by its name, which sorts in the order of time. One that has been released never changes. */
@@ -13,5 +14,6 @@ export const migrations: Readonly<Record<string, Migration>> = {
   '0003-identities': identitiesMigration,
   '0004-grants': grants,
   '0005-rotation': rotation,
+  '0006-last-uses': lastUses,
   '0006-public-keys': publicKeys,
 };

@@ -67,6 +67,40 @@ export function keysContract(make: MakePlace): void {
     expect(Buffer.isBuffer(found?.publicKey)).to.equal(true);
   });
 
+  it('keeps the last use of a key, in whatever order uses come, as long as there is the key', async () => {
+    const { writer, reader } = store;
+    const { keyId } = await addKey(writer);
+    const before = await writer.changeSequence();
+    const use = (at: number, operation: string) => ({
+      ...scope,
+      keyId,
+      operation,
+      at,
+      eventId: `event-${at}`,
+      requestId: `request-${at}`,
+    });
+    expect(await reader.findLastUse(scope, keyId)).to.equal(undefined);
+    await writer.recordUses([]);
+    await writer.recordUses([use(20, 'Encrypt'), { ...use(30, 'Sign'), keyId: 'not-there' }]);
+    const last = { operation: 'Encrypt', at: 20, eventId: 'event-20', requestId: 'request-20' };
+    expect(await reader.findLastUse(scope, keyId)).to.deep.equal(last);
+    await writer.recordUses([use(19, 'Decrypt')]);
+    expect(await reader.findLastUse(scope, keyId)).to.deep.equal(last);
+    await writer.recordUses([use(20, 'ReEncrypt'), use(21, 'Decrypt')]);
+    expect(await reader.findLastUse(scope, keyId)).to.include({ operation: 'Decrypt', at: 21 });
+    expect(await reader.findLastUse({ ...scope, account: '444455556666' }, keyId)).to.equal(undefined);
+    expect(await reader.findLastUse(scope, 'not-there')).to.equal(undefined);
+    // Nobody's cache has it.
+    expect(await writer.changeSequence()).to.equal(before);
+    for (const to of ['PendingDeletion', 'Destroying'] as const) {
+      const from = to === 'Destroying' ? (['PendingDeletion'] as const) : (['Enabled'] as const);
+      await apply(writer, { ...scope, type: 'key-state', keyId, from, to, deletionDate: 1 });
+    }
+    await apply(writer, { ...scope, type: 'key-destroyed', keyId });
+    expect(await reader.findLastUse(scope, keyId)).to.equal(undefined);
+    expect(Math.abs((await reader.usesTrackedSince()) - Date.now())).to.be.below(60_000);
+  });
+
   it('keeps the materials of a key in their order, oldest first', async () => {
     const materials = ['c', 'a', 'b'].map((digit, index) => ({
       materialId: digit.repeat(32),
