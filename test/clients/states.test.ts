@@ -24,8 +24,8 @@ describe('what a state of a key allows, over HTTP', () => {
       const at = await service();
       const rows = matrix.filter((row) => operations.has(row.operation));
       await Promise.all(
-        rows.map(async ({ operation, answer, input }) => {
-          const subject = await makeSubject(succeed, otherKeyId, operations.has('CreateGrant'));
+        rows.map(async ({ operation, kind, answer, input }) => {
+          const subject = await makeSubject(succeed, kind, otherKeyId, operations.has('CreateGrant'));
           const way = ways[state];
           if (way !== undefined) await succeed(way, { KeyId: subject.KeyId });
           const { status, body } = await call(at, operation, input(subject));

@@ -3,11 +3,22 @@
 export const shownStates = ['Enabled', 'Disabled', 'PendingDeletion', 'PendingImport'] as const;
 export type ShownState = (typeof shownStates)[number];
 
-/** A symmetric key made by the token, and what it was given before it entered the state. */
+/** What kind of key an operation is about. */
+export interface Kind {
+  readonly KeySpec: string;
+  readonly KeyUsage: string;
+}
+
+const symmetric: Kind = { KeySpec: 'SYMMETRIC_DEFAULT', KeyUsage: 'ENCRYPT_DECRYPT' };
+const signing: Kind = { KeySpec: 'ECC_NIST_P256', KeyUsage: 'SIGN_VERIFY' };
+const macs: Kind = { KeySpec: 'HMAC_256', KeyUsage: 'GENERATE_VERIFY_MAC' };
+const agreement: Kind = { KeySpec: 'ECC_NIST_P256', KeyUsage: 'KEY_AGREEMENT' };
+
+/** A key made by the token, and what it was given before it entered the state. */
 export interface Subject {
   readonly KeyId: string;
-  /** Made under the key. */
-  readonly CiphertextBlob: string;
+  /** What the key made before: a ciphertext, a signature, a MAC or its public half. */
+  readonly made: string;
   /** A key that is enabled. */
   readonly otherKeyId: string;
   /** Names the key. */
@@ -37,12 +48,13 @@ const look: Answers = [allowed, allowed, allowed];
 
 export interface Row {
   readonly operation: string;
+  readonly kind: Kind;
   /** The answer in a state: `allowed`, or code and message. */
   answer(state: ShownState): string;
   input(subject: Subject): Record<string, unknown>;
 }
 
-function row(operation: string, answers: Answers, input: Row['input']): Row {
+function row(operation: string, answers: Answers, input: Row['input'], kind = symmetric): Row {
   const [inDisabled, inPendingDeletion, inPendingImport] = answers;
   const byState: Record<ShownState, string> = {
     Enabled: operation === 'CancelKeyDeletion' ? notDeletion : allowed,
@@ -50,12 +62,15 @@ function row(operation: string, answers: Answers, input: Row['input']): Row {
     PendingDeletion: inPendingDeletion,
     PendingImport: inPendingImport,
   };
-  return { operation, input, answer: (state) => byState[state] };
+  return { operation, kind, input, answer: (state) => byState[state] };
 }
 
 const key = ({ KeyId }: Subject) => ({ KeyId });
 const Plaintext = 'AAAA';
-const blob = ({ CiphertextBlob }: Subject) => ({ CiphertextBlob });
+const Message = Plaintext;
+const blob = ({ made }: Subject) => ({ CiphertextBlob: made });
+const signature = { Message, SigningAlgorithm: 'ECDSA_SHA_256' };
+const mac = { Message, MacAlgorithm: 'HMAC_SHA_256' };
 
 export const matrix: readonly Row[] = [
   row('Encrypt', use, ({ KeyId }) => ({ KeyId, Plaintext })),
@@ -63,6 +78,19 @@ export const matrix: readonly Row[] = [
   row('ReEncrypt', use, (given) => ({ ...blob(given), DestinationKeyId: given.otherKeyId })),
   row('GenerateDataKey', use, ({ KeyId }) => ({ KeyId, KeySpec: 'AES_256' })),
   row('GenerateDataKeyWithoutPlaintext', use, ({ KeyId }) => ({ KeyId, KeySpec: 'AES_256' })),
+  row('GenerateDataKeyPair', use, ({ KeyId }) => ({ KeyId, KeyPairSpec: 'ECC_NIST_P256' })),
+  row('GenerateDataKeyPairWithoutPlaintext', use, ({ KeyId }) => ({ KeyId, KeyPairSpec: 'ECC_NIST_P256' })),
+  row('Sign', use, ({ KeyId }) => ({ KeyId, ...signature }), signing),
+  row('Verify', use, ({ KeyId, made }) => ({ KeyId, ...signature, Signature: made }), signing),
+  row('GetPublicKey', use, key, signing),
+  row('GenerateMac', use, ({ KeyId }) => ({ KeyId, ...mac }), macs),
+  row('VerifyMac', use, ({ KeyId, made }) => ({ KeyId, ...mac, Mac: made }), macs),
+  row(
+    'DeriveSharedSecret',
+    use,
+    ({ KeyId, made }) => ({ KeyId, KeyAgreementAlgorithm: 'ECDH', PublicKey: made }),
+    agreement,
+  ),
   row('CreateGrant', use, ({ KeyId, account }) => ({
     KeyId,
     GranteePrincipal: `arn:aws:iam::${account}:root`,
@@ -97,6 +125,7 @@ export const matrix: readonly Row[] = [
       ],
     }),
   })),
+  row('GetKeyLastUsage', look, key),
   row('ListKeyPolicies', look, key),
   row('ListResourceTags', look, key),
   row('ListKeyRotations', look, key),
@@ -107,7 +136,7 @@ export const matrix: readonly Row[] = [
   row('RetireGrant', look, ({ KeyId, grantId }) => ({ KeyId, GrantId: grantId })),
 ];
 
-/** Operations that are not about one key that is there, or need one of another kind. */
+/** Operations that are not about one key that is there. */
 export const elsewhere: ReadonlySet<string> = new Set([
   'CreateKey',
   'GenerateRandom',
@@ -121,10 +150,17 @@ type Call = (operation: string, input: Record<string, unknown>) => Promise<Recor
  * A key for one request, with all that the request may need.
  * @param call makes a request as somebody who may do everything
  */
-export async function makeSubject(call: Call, otherKeyId: string, grants: boolean): Promise<Subject> {
-  const created = (await call('CreateKey', {})) as { KeyMetadata: { KeyId: string; AWSAccountId: string } };
+export async function makeSubject(
+  call: Call,
+  kind: Kind,
+  otherKeyId: string,
+  grants: boolean,
+): Promise<Subject> {
+  const created = (await call('CreateKey', { ...kind })) as {
+    KeyMetadata: { KeyId: string; AWSAccountId: string };
+  };
   const { KeyId, AWSAccountId: account } = created.KeyMetadata;
-  const { CiphertextBlob } = await call('Encrypt', { KeyId, Plaintext });
+  const made = await firstOf(call, kind, KeyId);
   const [alias, otherAlias] = [`alias/states-${KeyId}`, `alias/states-other-${KeyId}`];
   await call('CreateAlias', { AliasName: alias, TargetKeyId: KeyId });
   await call('CreateAlias', { AliasName: otherAlias, TargetKeyId: otherKeyId });
@@ -132,18 +168,32 @@ export async function makeSubject(call: Call, otherKeyId: string, grants: boolea
     KeyId,
     GranteePrincipal: `arn:aws:iam::${account}:root`,
     RetiringPrincipal: `arn:aws:iam::${account}:root`,
-    Operations: ['Decrypt'],
+    Operations: ['DescribeKey'],
   };
   const GrantId = grants ? (await call('CreateGrant', grant)).GrantId : '';
   return {
     KeyId,
-    CiphertextBlob: String(CiphertextBlob),
+    made: String(made),
     otherKeyId,
     alias,
     otherAlias,
     account,
     grantId: String(GrantId),
   };
+}
+
+/** What the key makes while it may. */
+async function firstOf(call: Call, kind: Kind, KeyId: string): Promise<unknown> {
+  switch (kind) {
+    case signing:
+      return (await call('Sign', { KeyId, ...signature })).Signature;
+    case macs:
+      return (await call('GenerateMac', { KeyId, ...mac })).Mac;
+    case agreement:
+      return (await call('GetPublicKey', { KeyId })).PublicKey;
+    default:
+      return (await call('Encrypt', { KeyId, Plaintext })).CiphertextBlob;
+  }
 }
 
 /** The states that requests lead to, and how. */

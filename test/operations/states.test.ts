@@ -30,11 +30,11 @@ describe('what a state of a key allows: every operation in every state', () => {
     expect([...operations.keys()].filter((name) => !told.has(name))).to.deep.equal([]);
   });
 
-  for (const { operation, answer, input } of matrix.filter((row) => operations.has(row.operation))) {
+  for (const { operation, kind, answer, input } of matrix.filter((row) => operations.has(row.operation))) {
     it(`${operation}: ${shownStates.map((state) => `${state} ${answer(state).split(':')[0]}`).join(', ')}`, async () => {
       await Promise.all(
         shownStates.map(async (state) => {
-          const subject = await makeSubject(call, otherKeyId, operations.has('CreateGrant'));
+          const subject = await makeSubject(call, kind, otherKeyId, operations.has('CreateGrant'));
           await enter(subject.KeyId, state);
           const arn = `arn:aws:kms:us-east-1:${subject.account}:key/${subject.KeyId}`;
           const answered = await call(operation, input(subject)).then(
