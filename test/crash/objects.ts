@@ -10,6 +10,8 @@ export interface StoredObject {
   readonly label: string | undefined;
   /** CKA_ID as hex. */
   readonly id: string | undefined;
+  /** The public half of a pair. */
+  readonly isPublic: boolean;
   /** It has no value, or none that has a length: a shell that holds no key. */
   readonly empty: boolean;
 }
@@ -42,6 +44,7 @@ for (const handle of handles) {
   objects.push({
     label: read(handle, pkcs11js.CKA_LABEL)?.toString('utf8'),
     id: read(handle, pkcs11js.CKA_ID)?.toString('hex'),
+    isPublic: read(handle, pkcs11js.CKA_CLASS)?.[0] === pkcs11js.CKO_PUBLIC_KEY,
     empty: read(handle, pkcs11js.CKA_VALUE_LEN)?.every((byte) => byte === 0) ?? true,
   });
 }

@@ -185,10 +185,10 @@ export async function verifyToken(service: Service, rows: Rows): Promise<number>
   const objects: StoredObject[] = JSON.parse(stdout);
   // SoftHSM writes an object's attributes by their numbers, so one that has no label yet has no value either.
   const isShell = ({ label = '', id = '', empty }: StoredObject) => empty && label === '' && id === '';
-  const whole = objects.filter((object) => !isShell(object));
+  const whole = objects.filter((object) => !isShell(object) && !object.isPublic);
   const labels = whole.map(({ label }) => label ?? '(no label)');
   const wanted = rows.materials.map(({ keyId, materialId }) => `coffer key ${keyId} material ${materialId}`);
-  wanted.push('coffer canary', 'coffer sealing', 'coffer trail');
+  wanted.push('coffer canary', 'coffer sealing', 'coffer trail', 'coffer checkpoint');
   expect(new Set(labels).size, 'objects of one label').to.equal(labels.length);
   expect(
     {
@@ -201,7 +201,9 @@ export async function verifyToken(service: Service, rows: Rows): Promise<number>
     const materialId = /^coffer key \S+ material (\S+)$/.exec(label ?? '')?.[1];
     if (materialId !== undefined) expect(id, label).to.equal(materialId);
   }
-  return objects.length - whole.length;
+  const halves = objects.filter(({ isPublic }) => isPublic);
+  for (const { label } of halves) expect(wanted, 'whose public half').to.include(label);
+  return objects.length - whole.length - halves.length;
 }
 
 /** Waits until keys whose creation a crash interrupted are cleared up. */
