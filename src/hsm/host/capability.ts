@@ -1,6 +1,7 @@
 /** What the token truly does, found by doing it with keys of a session: mechanism lists lie. */
 import type { Capability } from '../../keys/hsm.ts';
 import {
+  algorithmsOf,
   factsOf,
   isKeySpec,
   type KeySpec,
@@ -9,7 +10,7 @@ import {
   usagesOf,
 } from '../../keys/spec/key-spec.ts';
 import { ckrClass, ckrText } from './ckr.ts';
-import { kindOf, type Leave } from './mechanism.ts';
+import { type Kind, kindOf, type Leave } from './mechanism.ts';
 import { generatePair } from './pair.ts';
 import { type Finding, prove, saysGone } from './proof.ts';
 import { publicKeyOf } from './public-key.ts';
@@ -54,21 +55,41 @@ export class Capabilities {
     );
   }
 
+  /** How a key of the spec and usage is made: it may do no more than it must, so that raw RSA is the last resort. */
+  kind(keySpec: KeySpec, keyUsage: KeyUsage): Kind {
+    const decrypts = factsOf(keySpec).family === 'rsa' && keyUsage === 'ENCRYPT_DECRYPT';
+    return kindOf(keySpec, keyUsage, decrypts && this.of(keySpec, keyUsage).inHost.length > 0);
+  }
+
   #ask(keySpec: KeySpec, keyUsage: KeyUsage): Finding {
+    const found = this.#try(keySpec, keyUsage, false);
+    const decrypts = factsOf(keySpec).family === 'rsa' && keyUsage === 'ENCRYPT_DECRYPT';
+    if (
+      !decrypts ||
+      !this.#leave.hostOaep ||
+      found.algorithms.length === algorithmsOf(keySpec, keyUsage).length
+    ) {
+      return found;
+    }
+    const raw = this.#try(keySpec, keyUsage, true);
+    return raw.algorithms.length > found.algorithms.length ? raw : found;
+  }
+
+  /** @param raw whether the host takes padding off */
+  #try(keySpec: KeySpec, keyUsage: KeyUsage, raw: boolean): Finding {
     const token = this.#token;
-    const { hostOaep } = this.#leave;
-    const kind = kindOf(keySpec, keyUsage, this.#leave);
+    const kind = kindOf(keySpec, keyUsage, raw);
     return token.apart((session) => {
       const within = { lib: token.lib, session: session.handle, keySpec };
       try {
         if ('secret' in kind) {
           const { handle } = generateSecret(session, kind.secret, placing, token.quirk);
-          return prove({ ...within, handle }, keyUsage, undefined, undefined, hostOaep);
+          return prove({ ...within, handle }, keyUsage, undefined, undefined, raw);
         }
         const { privateKey, publicKey } = generatePair(session, kind.pair, placing, token.quirk);
         const { handle } = privateKey;
         const known = publicKeyOf(publicKey, keySpec);
-        return prove({ ...within, handle }, keyUsage, known, publicKey.handle, hostOaep);
+        return prove({ ...within, handle }, keyUsage, known, publicKey.handle, raw);
       } catch (error) {
         if (saysGone(error)) throw error;
         return {

@@ -4,11 +4,12 @@ import type { ImportCapability } from '../../keys/hsm.ts';
 import type { KeySpec } from '../../keys/spec/key-spec.ts';
 import { keySpecCodes } from '../code.ts';
 import type { ImportRequest } from '../request-import.ts';
+import type { Capabilities } from './capability.ts';
 import { Failure } from './failure.ts';
 import { labelHandle } from './handle.ts';
 import { keep } from './keep.ts';
 import { destroyMaterial, sweepObjects } from './material.ts';
-import { kindOf, type Leave } from './mechanism.ts';
+import type { Leave } from './mechanism.ts';
 import { find, labelOf, materialLabel, trailLabel } from './object.ts';
 import { Opener } from './opener.ts';
 import { spki } from './public-key.ts';
@@ -27,15 +28,15 @@ export interface Imported {
 
 export class Importer {
   readonly #token: Token;
-  readonly #leave: Leave;
+  readonly #capabilities: Capabilities;
   readonly #opener: Opener;
   readonly #routes: Routes;
 
-  constructor(token: Token, leave: Leave) {
+  constructor(token: Token, leave: Leave, capabilities: Capabilities) {
     this.#token = token;
-    this.#leave = leave;
+    this.#capabilities = capabilities;
     this.#opener = new Opener(token, leave);
-    this.#routes = new Routes(token, leave, this.#opener);
+    this.#routes = new Routes(token, capabilities, this.#opener);
   }
 
   /** @throws Failure `unsupported` where there is no way that is allowed */
@@ -57,7 +58,7 @@ export class Importer {
     const { material, wrappingId, algorithm, keySpec, keyUsage, expected, wrapped } = request;
     const label = materialLabel(material);
     const placing: Placing = { label, id: Buffer.from(material.subarray(16, 32)), token: true };
-    const kind = kindOf(keySpec, keyUsage, this.#leave);
+    const kind = this.#capabilities.kind(keySpec, keyUsage);
     let making = false;
     try {
       return token.run(
@@ -77,7 +78,7 @@ export class Importer {
               // Where this is tried once more: what the first try may have left.
               if (making) sweepObjects(token, placing.id, label);
               making = true;
-              keep(token, this.#leave, session, opened, keySpec, keyUsage, kind, placing);
+              keep(token, session, opened, keySpec, keyUsage, kind, placing);
               return { ...answer, imported: true };
             } finally {
               opened.forget();

@@ -10,9 +10,6 @@ import { specOfKey, spki } from './public-key.ts';
 import type { Quirk } from './quirk.ts';
 import { type Placing, secretTemplate } from './secret.ts';
 
-/** What to make an object of. */
-export type Kind = { readonly secret: SecretKind } | { readonly pair: PairKind };
-
 export interface Material {
   /** What tells it from all other material, and nothing more: a MAC under a secret, the digest of a public key. */
   readonly identity: Buffer;

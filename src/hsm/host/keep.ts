@@ -1,11 +1,12 @@
 /** Making imported material the token's. */
 import { randomBytes } from 'node:crypto';
 import type graphene from 'graphene-pk11';
+import pkcs11 from 'pkcs11js';
 import type { KeySpec, KeyUsage } from '../../keys/spec/key-spec.ts';
 import { ckrClass } from './ckr.ts';
 import { Failure } from './failure.ts';
-import { identityLabel, type Kind, type Material, malformed, storePublic } from './imported.ts';
-import type { Leave } from './mechanism.ts';
+import { identityLabel, type Material, malformed, storePublic } from './imported.ts';
+import type { Kind } from './mechanism.ts';
 import { assertPrivate } from './pair.ts';
 import { prove } from './proof.ts';
 import { assertSecret, type Placing } from './secret.ts';
@@ -14,7 +15,6 @@ import type { Token } from './token.ts';
 /** Makes the objects, reads their attributes back, and proves that they do what they are for. */
 export function keep(
   token: Token,
-  leave: Leave,
   session: graphene.Session,
   opened: Material,
   keySpec: KeySpec,
@@ -40,11 +40,16 @@ export function keep(
   const { publicKey } = opened;
   const half =
     publicKey && 'pair' in kind ? storePublic(session, publicKey, kind.pair, placing, quirk) : undefined;
-  const { algorithms, problem } = prove(within, keyUsage, publicKey, half?.handle, leave.hostOaep);
+  const { algorithms, problem } = prove(within, keyUsage, publicKey, half?.handle, mayRaw(kind));
   if (algorithms.length === 0) {
     throw new Failure(
       'unsupported',
       `the token can't do ${keySpec} for ${keyUsage}: ${problem ?? 'unknown'}`,
     );
   }
+}
+
+/** Whether the host may take padding off what the key decrypts. */
+function mayRaw(kind: Kind): boolean {
+  return 'pair' in kind && kind.pair.allowed.includes(pkcs11.CKM_RSA_X_509);
 }

@@ -2,7 +2,7 @@
 import type { KeySpec, KeyUsage } from '../../keys/spec/key-spec.ts';
 import type { Capabilities } from './capability.ts';
 import { Failure } from './failure.ts';
-import { cipherKind, kindOf, type Leave, type PairKind, type SecretKind } from './mechanism.ts';
+import { cipherKind, type PairKind, type SecretKind } from './mechanism.ts';
 import { destroy, find, isHalf, labelOf, materialLabel } from './object.ts';
 import { generatePair } from './pair.ts';
 import { assertProven, prove } from './proof.ts';
@@ -25,19 +25,18 @@ export function generateCipher(token: Token, material: Buffer): void {
 export function generateKey(
   token: Token,
   capabilities: Capabilities,
-  leave: Leave,
   material: Buffer,
   keySpec: KeySpec,
   keyUsage: KeyUsage,
 ): Buffer | undefined {
-  const { algorithms, problem } = capabilities.of(keySpec, keyUsage);
+  const { algorithms, inHost, problem } = capabilities.of(keySpec, keyUsage);
   if (algorithms.length === 0) {
     throw new Failure(
       'unsupported',
       `the token can't do ${keySpec} for ${keyUsage}: ${problem ?? 'unknown'}`,
     );
   }
-  const kind = kindOf(keySpec, keyUsage, leave);
+  const kind = capabilities.kind(keySpec, keyUsage);
   return make(token, material, (placing) => {
     const made =
       'secret' in kind ? makeSecret(token, kind.secret, placing) : makePair(token, kind.pair, placing);
@@ -48,7 +47,7 @@ export function generateKey(
         keyUsage,
         publicKey,
         made.publicKey?.handle,
-        leave.hostOaep,
+        inHost.length > 0,
       ),
     );
     assertProven(finding, algorithms);

@@ -50,6 +50,8 @@ export interface PairKind {
   readonly allowed: readonly number[];
 }
 
+export type Kind = { readonly secret: SecretKind } | { readonly pair: PairKind };
+
 /** A master key. AES-GCM alone: a key that also does ECB gives away GHASH's H (NIST SP 800-38D §5.2.1). */
 export const cipherKind: SecretKind = {
   keyType: pkcs11.CKK_AES,
@@ -102,12 +104,11 @@ const uses = {
   KEY_AGREEMENT: 'derive',
 } as const;
 
-/** @throws Failure `internal` where keys of the spec have no such usage */
-export function kindOf(
-  keySpec: KeySpec,
-  keyUsage: KeyUsage,
-  { hostOaep }: Leave,
-): { readonly secret: SecretKind } | { readonly pair: PairKind } {
+/**
+ * @param raw whether a host takes the padding off what an RSA key decrypts
+ * @throws Failure `internal` where keys of the spec have no such usage
+ */
+export function kindOf(keySpec: KeySpec, keyUsage: KeyUsage, raw: boolean): Kind {
   const facts = factsOf(keySpec);
   const [algorithm] = algorithmsOf(keySpec, keyUsage);
   if (algorithm === undefined) throw new Failure('internal', `no key of ${keySpec} is for ${keyUsage}`);
@@ -129,7 +130,7 @@ export function kindOf(
           allowed:
             use === 'sign'
               ? [pkcs11.CKM_RSA_PKCS, pkcs11.CKM_RSA_PKCS_PSS]
-              : [...(hostOaep ? [pkcs11.CKM_RSA_X_509] : []), pkcs11.CKM_RSA_PKCS_OAEP],
+              : [...(raw ? [pkcs11.CKM_RSA_X_509] : []), pkcs11.CKM_RSA_PKCS_OAEP],
         },
       };
     case 'ec':

@@ -6,15 +6,8 @@ import type { KeySpec } from '../../keys/spec/key-spec.ts';
 import { wrappingAlgorithms } from '../../keys/spec/wrapping.ts';
 import { ckrClass } from './ckr.ts';
 import { Failure } from './failure.ts';
-import {
-  identityLabel,
-  type Kind,
-  type Material,
-  malformed,
-  privateKeyInMemory,
-  secretInMemory,
-} from './imported.ts';
-import type { Leave } from './mechanism.ts';
+import { identityLabel, type Material, malformed, privateKeyInMemory, secretInMemory } from './imported.ts';
+import type { Kind, Leave } from './mechanism.ts';
 import { isNative } from './proof.ts';
 import type { Token } from './token.ts';
 import { identityAlgorithm, type Parcel, Unwrapper } from './unwrap.ts';

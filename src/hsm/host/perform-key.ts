@@ -43,7 +43,7 @@ export class KeyPerformer {
     this.#token = token;
     this.#leave = leave;
     this.#capabilities = new Capabilities(token, leave);
-    this.#importer = new Importer(token, leave);
+    this.#importer = new Importer(token, leave, this.#capabilities);
   }
 
   /** @returns the answer's body; where it is secret, the caller zeroes it */
@@ -52,7 +52,7 @@ export class KeyPerformer {
     switch (request.operation) {
       case 'makeKey': {
         const { material, keySpec, keyUsage } = request;
-        const publicKey = generateKey(token, this.#capabilities, this.#leave, material, keySpec, keyUsage);
+        const publicKey = generateKey(token, this.#capabilities, material, keySpec, keyUsage);
         return publicKey ?? Buffer.alloc(0);
       }
       case 'publicKey':

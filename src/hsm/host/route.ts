@@ -16,10 +16,10 @@ import {
   type WrappingKeySpec,
   wrappingAlgorithms,
 } from '../../keys/spec/wrapping.ts';
+import type { Capabilities } from './capability.ts';
 import { ckrClass, ckrText } from './ckr.ts';
 import { Failure } from './failure.ts';
 import { keep } from './keep.ts';
-import { kindOf, type Leave } from './mechanism.ts';
 import type { Opener } from './opener.ts';
 import { generatePair } from './pair.ts';
 import { saysGone } from './proof.ts';
@@ -36,13 +36,13 @@ type Found = Route | { readonly where: undefined; readonly problem: string };
 
 export class Routes {
   readonly #token: Token;
-  readonly #leave: Leave;
+  readonly #capabilities: Capabilities;
   readonly #opener: Opener;
   readonly #found = new Map<string, Found>();
 
-  constructor(token: Token, leave: Leave, opener: Opener) {
+  constructor(token: Token, capabilities: Capabilities, opener: Opener) {
     this.#token = token;
-    this.#leave = leave;
+    this.#capabilities = capabilities;
     this.#opener = opener;
   }
 
@@ -87,7 +87,7 @@ export class Routes {
 
   /** Imports material of its own making into a session, the one way and then the other. */
   #try(bench: Bench, algorithm: WrappingAlgorithm, keySpec: KeySpec, keyUsage: KeyUsage): Found {
-    const kind = kindOf(keySpec, keyUsage, this.#leave);
+    const kind = this.#capabilities.kind(keySpec, keyUsage);
     const sample = sampleOf(keySpec);
     // The smallest that has room for it: a larger one takes long to make, and tells no more.
     const size = mayWrap(keySpec, algorithm, 'RSA_2048') ? 'RSA_2048' : 'RSA_3072';
@@ -100,7 +100,7 @@ export class Routes {
           const parcel = { session, wrapping, algorithm, wrapped };
           const opened = this.#opener.open(parcel, keySpec, kind);
           try {
-            keep(this.#token, this.#leave, session, opened, keySpec, keyUsage, kind, passing);
+            keep(this.#token, session, opened, keySpec, keyUsage, kind, passing);
           } finally {
             opened.forget();
           }

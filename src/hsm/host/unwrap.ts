@@ -16,8 +16,8 @@ import { type WrappingAlgorithm, wrappingAlgorithms } from '../../keys/spec/wrap
 import { ckrOf, ckrText } from './ckr.ts';
 import { Failure } from './failure.ts';
 import { specOf } from './found.ts';
-import { identityLabel, type Kind, type Material, malformed, pairIdentity } from './imported.ts';
-import { macKind, numbers, oaep, type PairKind, type SecretKind } from './mechanism.ts';
+import { identityLabel, type Material, malformed, pairIdentity } from './imported.ts';
+import { type Kind, macKind, numbers, oaep, type PairKind, type SecretKind } from './mechanism.ts';
 import { attribute } from './object.ts';
 import { privateTemplate, unsigned } from './pair.ts';
 import { fromModulus, fromPoint, specOfKey } from './public-key.ts';
