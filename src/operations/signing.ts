@@ -1,7 +1,6 @@
 import { z } from 'zod';
 import { KmsError } from '../errors.ts';
 import type { Key } from '../keys/key.ts';
-import { isVerifiable } from '../keys/public-key/verify.ts';
 import {
   externalMuBytes,
   type MessageType,
@@ -56,7 +55,8 @@ export async function planSigning(
     check() {
       const algorithm = requireAlgorithm(key, named, signingAlgorithms);
       checkMessage(key, algorithm, messageType, Message.length);
-      if (messageType === 'EXTERNAL_MU' || !isVerifiable(algorithm, messageType)) {
+      // PKCS#11 has no mechanism that takes μ, and Node verifies none.
+      if (messageType === 'EXTERNAL_MU') {
         throw tokenLacks(`${algorithm} with MessageType ${messageType}`);
       }
       return { algorithm, messageType };

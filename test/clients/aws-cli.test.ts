@@ -1,10 +1,14 @@
+import { execFile } from 'node:child_process';
 import { mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { dirname, join } from 'node:path';
+import { promisify } from 'node:util';
 import { expect } from 'chai';
 import type { Service } from '../service.ts';
 import { cli, findCli } from './cli.ts';
 import { service } from './shared.ts';
+
+const run = promisify(execFile);
 
 /** A user's session: each step uses what the steps before have made, as its calls are slow. */
 describe('the AWS CLI', function () {
@@ -47,6 +51,64 @@ describe('the AWS CLI', function () {
     const { Keys } = await kms('list-keys');
     expect(Keys).to.deep.include({ KeyId, KeyArn: arn });
     other = (await kms('create-key')).KeyMetadata.KeyId;
+  });
+
+  it('signs, verifies and makes MACs, and openssl takes what was signed', async () => {
+    const create = async (spec: string, usage: string) =>
+      (await kms('create-key', '--key-spec', spec, '--key-usage', usage)).KeyMetadata.KeyId;
+    writeFileSync(join(folder, 'message'), 'signed from the shell');
+    const pair = await create('ECC_NIST_P256', 'SIGN_VERIFY');
+    const asked = ['--key-id', pair, '--message', file('message'), '--signing-algorithm', 'ECDSA_SHA_256'];
+    const { Signature } = await kms('sign', ...asked);
+    writeFileSync(join(folder, 'signature'), Buffer.from(Signature, 'base64'));
+    const verified = await kms('verify', ...asked, '--signature', file('signature'));
+    expect(verified).to.include({ SignatureValid: true, SigningAlgorithm: 'ECDSA_SHA_256' });
+
+    const { PublicKey } = await kms('get-public-key', '--key-id', pair);
+    writeFileSync(join(folder, 'public.der'), Buffer.from(PublicKey, 'base64'));
+    const dgst = [
+      'dgst',
+      '-sha256',
+      '-keyform',
+      'DER',
+      '-verify',
+      'public.der',
+      '-signature',
+      'signature',
+      'message',
+    ];
+    expect((await run('openssl', dgst, { cwd: folder })).stdout).to.equal('Verified OK\n');
+    writeFileSync(join(folder, 'message'), 'signed by nobody');
+    expect(await mistake('verify', ...asked, '--signature', file('signature'))).to.match(
+      /^An error occurred \(KMSInvalidSignatureException\) when calling the Verify operation/,
+    );
+
+    const mac = ['--key-id', await create('HMAC_256', 'GENERATE_VERIFY_MAC'), '--message', file('message')];
+    const made = await kms('generate-mac', ...mac, '--mac-algorithm', 'HMAC_SHA_256');
+    writeFileSync(join(folder, 'mac'), Buffer.from(made.Mac, 'base64'));
+    const right = await kms('verify-mac', ...mac, '--mac-algorithm', 'HMAC_SHA_256', '--mac', file('mac'));
+    expect(right).to.include({ MacValid: true });
+  });
+
+  it('decrypts what openssl encrypted under a public key, and opens a data key pair', async () => {
+    const created = await kms('create-key', '--key-spec', 'RSA_2048', '--key-usage', 'ENCRYPT_DECRYPT');
+    const rsa: string = created.KeyMetadata.KeyId;
+    const { PublicKey } = await kms('get-public-key', '--key-id', rsa);
+    writeFileSync(join(folder, 'rsa.der'), Buffer.from(PublicKey, 'base64'));
+    writeFileSync(join(folder, 'secret'), 'from openssl');
+    const oaep = ['rsa_padding_mode:oaep', 'rsa_oaep_md:sha256', 'rsa_mgf1_md:sha256'];
+    const options = oaep.flatMap((option) => ['-pkeyopt', option]);
+    const files = ['-in', 'secret', '-out', 'sealed'];
+    const key = ['-pubin', '-keyform', 'DER', '-inkey', 'rsa.der'];
+    await run('openssl', ['pkeyutl', '-encrypt', ...key, ...options, ...files], { cwd: folder });
+    const asked = ['--ciphertext-blob', file('sealed'), '--encryption-algorithm', 'RSAES_OAEP_SHA_256'];
+    const { Plaintext } = await kms('decrypt', '--key-id', rsa, ...asked);
+    expect(Buffer.from(Plaintext, 'base64').toString()).to.equal('from openssl');
+
+    const pair = await kms('generate-data-key-pair', '--key-id', KeyId, '--key-pair-spec', 'ECC_NIST_P384');
+    writeFileSync(join(folder, 'pair'), Buffer.from(pair.PrivateKeyCiphertextBlob, 'base64'));
+    const opened = await kms('decrypt', '--ciphertext-blob', file('pair'));
+    expect(opened.Plaintext).to.equal(pair.PrivateKeyPlaintext);
   });
 
   it('encrypts a file, decrypts it and encrypts it anew, with an encryption context', async () => {

@@ -1,20 +1,10 @@
 import { constants, type KeyObject, verify } from 'node:crypto';
-import {
-  type MessageType,
-  type SigningAlgorithm,
-  type SigningFacts,
-  signingAlgorithms,
-} from '../spec/algorithm.ts';
+import { type SigningAlgorithm, type SigningFacts, signingAlgorithms } from '../spec/algorithm.ts';
 import { type CurveName, curves } from '../spec/curve.ts';
 import { verifyDigest } from './ecdsa.ts';
+import { verifyEd25519ph } from './ed25519ph.ts';
 import { keyObject } from './key-object.ts';
 import { isSigningHash, type SigningHash, verifyPkcs1, verifyPss } from './rsa.ts';
-
-/** Whether the service can verify what a token may be able to sign. */
-export function isVerifiable(algorithm: SigningAlgorithm, messageType: MessageType): boolean {
-  // Node has no Ed25519ph, and takes no μ.
-  return signingAlgorithms[algorithm].scheme !== 'Ed25519ph' && messageType !== 'EXTERNAL_MU';
-}
 
 /**
  * Verifies a signature with the public half of a pair.
@@ -66,8 +56,10 @@ function verifyHashed(
         namedCurve !== undefined && isCurve(namedCurve) && verifyDigest(key, namedCurve, digest, signature)
       );
     }
-    case 'Ed25519':
     case 'Ed25519ph':
+      // A DIGEST is hashed once more (AWS KMS API reference, Verify, MessageType).
+      return verifyEd25519ph(key, digest, signature);
+    case 'Ed25519':
     case 'ML-DSA':
       return false;
   }

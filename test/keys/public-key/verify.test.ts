@@ -4,6 +4,7 @@ import {
   generateKeyPairSync,
   hash,
   type KeyObject,
+  privateEncrypt,
   sign,
   webcrypto,
 } from 'node:crypto';
@@ -215,6 +216,33 @@ describe('verifying with a public key', () => {
         for (const other of others) expect(verdict(spki, algorithm, message, other)).to.equal(false);
       });
     }
+
+    it('takes no PSS whose padding is not all zeros and then a one', () => {
+      const digest = hash('sha256', message, 'buffer');
+      const salt = Buffer.alloc(32, 7);
+      const proof = hash('sha256', Buffer.concat([Buffer.alloc(8), digest, salt]), 'buffer');
+      /** Signs an encoded message that is right but for what is changed in its data block. */
+      const forged = (change: (block: Buffer) => void) => {
+        const block = Buffer.concat([Buffer.alloc(190), Buffer.of(1), salt]);
+        change(block);
+        for (let at = 0; at < block.length; at += 1) {
+          const counter = Buffer.alloc(4);
+          counter.writeUInt32BE(Math.floor(at / 32));
+          const mask = hash('sha256', Buffer.concat([proof, counter]), 'buffer');
+          block[at] = (block[at] ?? 0) ^ (mask[at % 32] ?? 0);
+        }
+        block[0] = (block[0] ?? 0) & 0x7f;
+        const encoded = Buffer.concat([block, proof, Buffer.of(0xbc)]);
+        return privateEncrypt({ key: privateKey, padding: constants.RSA_NO_PADDING }, encoded);
+      };
+      const check = (change: (block: Buffer) => void) =>
+        verdict(spki, 'RSASSA_PSS_SHA_256', message, forged(change));
+      expect(check(() => {})).to.equal(true);
+      expect(check((block) => block.set([2], 190))).to.equal(false);
+      expect(check((block) => block.set([1], 100))).to.equal(false);
+      expect(check((block) => block.set([1], 189))).to.equal(false);
+      expect(check((block) => block.set([8], 191))).to.equal(false);
+    });
 
     it('takes what WebCrypto signs with PSS', async () => {
       const { subtle } = webcrypto;
