@@ -1,12 +1,18 @@
-import { randomBytes } from 'node:crypto';
+import { createECDH, randomBytes } from 'node:crypto';
+import { readFileSync } from 'node:fs';
+import { join } from 'node:path';
 import { expect } from 'chai';
 import pkcs11 from 'pkcs11js';
+import { okCode } from '../../src/hsm/answer.ts';
+import { operationCodes } from '../../src/hsm/code.ts';
+import { writeMaterial } from '../../src/keys/ciphertext.ts';
 import type { Hsm, MaterialRef } from '../../src/keys/hsm.ts';
 import type { KeySpec, KeyUsage } from '../../src/keys/spec/key-spec.ts';
 import { wrap } from '../contract/hsm/wrap.ts';
 import { newMaterial, outcomeOf, roundTrip, startLoad } from './load.ts';
 import { eventually } from './process.ts';
 import { makeTier, type Tier } from './tier.ts';
+import { frame, Wire } from './wire.ts';
 
 const storeId = '00112233445566778899aabbccddeeff';
 const context = Buffer.from('context');
@@ -164,6 +170,33 @@ describe('a key of any spec', function () {
     expect(await outcomeOf(rsa)).to.equal('unsupported');
     tier.inject();
     expect(await hsm.listObjects()).to.have.deep.members(before);
+  });
+
+  it('that agrees on secrets is never asked with a point that isn’t on its curve, whoever asks', async () => {
+    const material = newMaterial();
+    await hsm.generateKey(material, 'ECC_NIST_P256', 'KEY_AGREEMENT');
+    const ecdh = createECDH('prime256v1');
+    const wire = new Wire(join(tier.socketFolder, 'host-0.sock'));
+    await wire.attach(readFileSync(join(tier.socketFolder, 'attach.secret')));
+    /** The answer's code, to a request that no client of ours would send. */
+    const ask = async (point: Buffer): Promise<number> => {
+      const name = Buffer.alloc(32);
+      writeMaterial(name, 0, material.keyId, material.materialId);
+      wire.socket.write(frame(operationCodes.deriveSharedSecret, 1, Buffer.concat([name, point])));
+      const length = (await wire.take(4)).readUInt32BE();
+      return (await wire.take(length))[0] ?? -1;
+    };
+    const point = ecdh.generateKeys();
+    expect(await ask(point)).to.equal(okCode);
+    const asked = tier.calls('C_DeriveKey');
+    const bent = Buffer.from(point);
+    bent[64] = (bent[64] ?? 0) ^ 1;
+    for (const wrong of [bent, Buffer.concat([Buffer.of(4), Buffer.alloc(64)]), Buffer.alloc(97, 4)]) {
+      expect(await ask(wrong)).to.not.equal(okCode);
+    }
+    expect(tier.calls('C_DeriveKey')).to.equal(asked);
+    wire.socket.destroy();
+    await hsm.destroyKey(material);
   });
 
   it('whose session or handle went stale is found again, and the caller notices nothing', async () => {

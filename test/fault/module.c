@@ -195,6 +195,10 @@ WRAP(C_UnwrapKey,
      (CK_SESSION_HANDLE h, CK_MECHANISM_PTR m, CK_OBJECT_HANDLE k, CK_BYTE_PTR w, CK_ULONG l, CK_ATTRIBUTE_PTR t,
       CK_ULONG n, CK_OBJECT_HANDLE_PTR o),
      (h, m, k, w, l, t, n, o), h, (long)l, NULL)
+WRAP(C_DeriveKey,
+     (CK_SESSION_HANDLE h, CK_MECHANISM_PTR m, CK_OBJECT_HANDLE k, CK_ATTRIBUTE_PTR t, CK_ULONG n,
+      CK_OBJECT_HANDLE_PTR o),
+     (h, m, k, t, n, o), h, ANY, NULL)
 WRAP(C_CreateObject, (CK_SESSION_HANDLE h, CK_ATTRIBUTE_PTR t, CK_ULONG n, CK_OBJECT_HANDLE_PTR o), (h, t, n, o), h,
      ANY, NULL)
 WRAP(C_DestroyObject, (CK_SESSION_HANDLE h, CK_OBJECT_HANDLE o), (h, o), h, ANY, NULL)
@@ -224,7 +228,7 @@ CK_RV C_GetFunctionList(CK_FUNCTION_LIST_PTR_PTR out) {
     PUT(C_Initialize), PUT(C_Finalize), PUT(C_GetSlotList), PUT(C_GetTokenInfo), PUT(C_OpenSession);
     PUT(C_CloseSession), PUT(C_Login), PUT(C_FindObjectsInit), PUT(C_FindObjects), PUT(C_GetAttributeValue);
     PUT(C_EncryptInit), PUT(C_Encrypt), PUT(C_DecryptInit), PUT(C_Decrypt), PUT(C_SignInit), PUT(C_Sign);
-    PUT(C_GenerateKey), PUT(C_GenerateKeyPair), PUT(C_UnwrapKey), PUT(C_CreateObject), PUT(C_DestroyObject), PUT(C_GenerateRandom);
+    PUT(C_GenerateKey), PUT(C_GenerateKeyPair), PUT(C_UnwrapKey), PUT(C_DeriveKey), PUT(C_CreateObject), PUT(C_DestroyObject), PUT(C_GenerateRandom);
   }
   *out = &list;
   return CKR_OK;

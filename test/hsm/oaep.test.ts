@@ -1,4 +1,11 @@
-import { constants, generateKeyPairSync, privateDecrypt, publicEncrypt, randomBytes } from 'node:crypto';
+import {
+  constants,
+  hash as digest,
+  generateKeyPairSync,
+  privateDecrypt,
+  publicEncrypt,
+  randomBytes,
+} from 'node:crypto';
 import { expect } from 'chai';
 import fc from 'fast-check';
 import { unpad } from '../../src/hsm/host/oaep.ts';
@@ -18,6 +25,25 @@ function encrypt(plaintext: Buffer, algorithm: (typeof algorithms)[number]): Buf
     { key: publicKey, padding: constants.RSA_PKCS1_OAEP_PADDING, oaepHash: hash },
     plaintext,
   );
+}
+
+/** EME-OAEP encoding (RFC 8017 §7.1.1, step 2) of any data block. */
+function encode(first: number, block: Buffer, hash: string, hashBytes: number): Buffer {
+  const seed = randomBytes(hashBytes);
+  const maskedBlock = xor(block, mgf1(seed, block.length, hash));
+  const maskedSeed = xor(seed, mgf1(maskedBlock, hashBytes, hash));
+  return Buffer.concat([Buffer.of(first), maskedSeed, maskedBlock]);
+}
+
+function mgf1(seed: Buffer, length: number, hash: string): Buffer {
+  const blocks = Array.from({ length: Math.ceil(length / 20) }, (_, counter) =>
+    digest(hash, Buffer.concat([seed, Buffer.of(0, 0, 0, counter)]), 'buffer'),
+  );
+  return Buffer.concat(blocks).subarray(0, length);
+}
+
+function xor(left: Buffer, right: Buffer): Buffer {
+  return Buffer.from(left.map((byte, index) => byte ^ (right[index] ?? 0)));
 }
 
 describe('OAEP that the host takes off', () => {
@@ -44,6 +70,30 @@ describe('OAEP that the host takes off', () => {
       }
       expect(unpad(Buffer.alloc(256), algorithm)).to.equal(undefined);
       expect(unpad(randomBytes(256), algorithm)).to.equal(undefined);
+    });
+
+    it(`${algorithm}: is nothing but the label’s hash, zeros, a one, and the message`, () => {
+      const { hash, hashBytes } = encryptionAlgorithms[algorithm];
+      const label = digest(hash, '', 'buffer');
+      const size = 256 - 1 - hashBytes;
+      const block = (rest: readonly number[]) =>
+        Buffer.concat([label, Buffer.alloc(size - hashBytes - rest.length), Buffer.from(rest)]);
+      expect(unpad(encode(0, block([1, 7, 8]), hash, hashBytes), algorithm)?.toJSON().data).to.deep.equal([
+        7, 8,
+      ]);
+      expect(unpad(encode(0, block([1]), hash, hashBytes), algorithm)).to.have.length(0);
+      expect(unpad(encode(0, block([1, 1]), hash, hashBytes), algorithm)?.toJSON().data).to.deep.equal([1]);
+      for (const [what, first, rest] of [
+        ['another first byte', 1, [1, 7]],
+        ['another separator', 0, [2, 1, 7]],
+        ['the highest bit for a separator', 0, [0x80, 1, 7]],
+        ['no separator', 0, [0]],
+      ] as const) {
+        expect(unpad(encode(first, block(rest), hash, hashBytes), algorithm), what).to.equal(undefined);
+      }
+      const other = block([1, 7]);
+      other[hashBytes - 1] = (other[hashBytes - 1] ?? 0) ^ 1;
+      expect(unpad(encode(0, other, hash, hashBytes), algorithm), 'another label').to.equal(undefined);
     });
 
     it(`${algorithm}: leaves nothing of what was decrypted`, () => {
