@@ -22,6 +22,10 @@ const commands: Record<
     about: "recover an administrator's access, or a key whose policy locks everybody out",
     load: () => import('./cli/admin.ts'),
   },
+  hsm: {
+    about: 'check what a PKCS#11 token can do, and whether it keeps its keys',
+    load: () => import('./cli/hsm.ts'),
+  },
   serve: { about: 'run the API tier', load: () => import('./cli/serve.ts') },
   trail: { about: 'verify the trail, or follow it', load: () => import('./cli/trail.ts') },
 };

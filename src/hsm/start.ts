@@ -54,7 +54,19 @@ export const absentExitCode = 75;
 
 /** Length 4 B ‖ JSON, length 4 B ‖ PIN, length 4 B ‖ attach secret. The caller zeroes it. */
 export function encodeStart(start: Start): Buffer {
-  const parts = [Buffer.from(JSON.stringify(start.options), 'utf8'), start.pin, start.attachSecret];
+  return encodeParts([Buffer.from(JSON.stringify(start.options), 'utf8'), start.pin, start.attachSecret]);
+}
+
+/** @returns `undefined` while there is not all of it */
+export function decodeStart(bytes: Buffer): Start | undefined {
+  const [json, pin, attachSecret] = decodeParts(bytes, 3) ?? [];
+  if (!json || !pin || !attachSecret) return undefined;
+  const options: StartOptions = JSON.parse(json.toString('utf8'));
+  return { options, pin, attachSecret };
+}
+
+/** Each after its length, 4 B. */
+export function encodeParts(parts: readonly Buffer[]): Buffer {
   return Buffer.concat(
     parts.flatMap((part) => {
       const length = Buffer.alloc(4);
@@ -64,19 +76,16 @@ export function encodeStart(start: Start): Buffer {
   );
 }
 
-/** @returns `undefined` while there is not all of it */
-export function decodeStart(bytes: Buffer): Start | undefined {
+/** @returns `undefined` while there are not all of them */
+export function decodeParts(bytes: Buffer, count: number): Buffer[] | undefined {
   const parts: Buffer[] = [];
   let offset = 0;
-  while (parts.length < 3) {
+  while (parts.length < count) {
     if (bytes.length < offset + 4) return undefined;
     const end = offset + 4 + bytes.readUInt32BE(offset);
     if (bytes.length < end) return undefined;
     parts.push(Buffer.from(bytes.subarray(offset + 4, end)));
     offset = end;
   }
-  const [json, pin, attachSecret] = parts;
-  if (!json || !pin || !attachSecret) return undefined;
-  const options: StartOptions = JSON.parse(json.toString('utf8'));
-  return { options, pin, attachSecret };
+  return parts;
 }

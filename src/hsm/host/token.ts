@@ -29,6 +29,11 @@ export type OnLost = (problem: string, cause: unknown) => void;
 
 const reopenMilliseconds = 1_000;
 
+export interface TokenOptions {
+  /** Whether a token that can't do what Coffer needs, or whose canary has gone, is refused. */
+  readonly proving: boolean;
+}
+
 export class Token {
   readonly gcm: Gcm;
   /** As `gcm.refusal`, of decryption with other mechanisms. */
@@ -36,18 +41,21 @@ export class Token {
   readonly #module: TokenModule;
   readonly #pin: Buffer;
   readonly #onLost: OnLost;
+  readonly #options: TokenOptions;
   readonly #canary: Canary;
   readonly #health: Health;
   #epoch: Epoch | undefined;
   #problem: string | undefined = 'the token is not open yet';
   #proved = false;
+  #assumed: Quirk | undefined;
   #reopenedAt = Number.NEGATIVE_INFINITY;
 
   /** @param onLost called when the token is found gone: open it again, later */
-  constructor(module: TokenModule, pin: Buffer, onLost: OnLost) {
+  constructor(module: TokenModule, pin: Buffer, onLost: OnLost, options: TokenOptions = { proving: true }) {
     this.#module = module;
     this.#pin = pin;
     this.#onLost = onLost;
+    this.#options = options;
     this.gcm = new Gcm(module.lib);
     this.#canary = new Canary(this.gcm);
     this.#health = new Health(this.#canary);
@@ -88,7 +96,12 @@ export class Token {
   }
 
   get quirk(): Quirk {
-    return this.#open.quirk;
+    return this.#assumed ?? this.#open.quirk;
+  }
+
+  /** Takes the token for one with these quirks, whatever is known of its manufacturer. */
+  assume(quirk: Quirk): void {
+    this.#assumed = quirk;
   }
 
   get info(): graphene.Token {
@@ -131,7 +144,7 @@ export class Token {
       const keeper = this.#module.login(slot, this.#pin);
       const session = openSession(slot);
       const quirk = quirkOf(info.manufacturerID);
-      if (!this.#proved) probe(this.lib, session, this.gcm, quirk);
+      if (!this.#proved && this.#options.proving) probe(this.lib, session, this.gcm, quirk);
       this.#proved = true;
       const epoch: Epoch = {
         slot,
@@ -143,10 +156,12 @@ export class Token {
         handles: new Map(),
         keys: new Map(),
       };
-      const hadCanary = this.#canary.seen;
-      epoch.canary = this.#canary.find(session);
-      if (hadCanary && epoch.canary === undefined) {
-        throw new OpenError('absent', 'the token is there, but its canary is not');
+      if (this.#options.proving) {
+        const hadCanary = this.#canary.seen;
+        epoch.canary = this.#canary.find(session);
+        if (hadCanary && epoch.canary === undefined) {
+          throw new OpenError('absent', 'the token is there, but its canary is not');
+        }
       }
       this.#epoch = epoch;
       this.#problem = undefined;
