@@ -38,10 +38,14 @@ export function ownership(store: StoreFacts, token: TokenIdentity): 'ours' | 'cl
 
 /** Makes sure that the token is the store's, claiming it where both are fresh. @throws OwnershipError, HsmError */
 export async function claimToken(store: StoreFacts, hsm: Hsm): Promise<void> {
-  if (ownership(store, await identityOf(hsm)) === 'claimable') await hsm.claim(store.storeId);
+  ownership(store, await identityOf(hsm));
+  await hsm.claim(store.storeId);
 }
 
-/** As the service starts: nothing is claimed any more. @throws OwnershipError, HsmError */
+/**
+ * As the service starts: no token is claimed any more. On the store's own, what an earlier version didn't make yet is
+ * made. @throws OwnershipError, HsmError
+ */
 export async function requireToken(store: StoreFacts, hsm: Hsm): Promise<void> {
   if (store.accounts === 0) throw new OwnershipError('the store has no account: run `coffer init` first');
   const token = await identityOf(hsm);
@@ -50,6 +54,7 @@ export async function requireToken(store: StoreFacts, hsm: Hsm): Promise<void> {
       `the token \`${token.label}\` (serial ${token.serial}) is not claimed by this store: run \`coffer init\` first`,
     );
   }
+  await hsm.claim(store.storeId);
 }
 
 async function identityOf(hsm: Hsm): Promise<TokenIdentity> {

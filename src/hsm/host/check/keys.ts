@@ -49,7 +49,7 @@ function tell(bench: Bench, keySpec: KeySpec, keyUsage: KeyUsage): Result[] {
   const { algorithms, inHost, problem } = findingOf(bench, keySpec, keyUsage);
   const why = problem === undefined ? {} : { problem };
   const evidence = (number: number, works: boolean): Result => ({ type: 'evidence', number, works, ...why });
-  const kind = kindOf(keySpec, keyUsage, bench.leave);
+  const kind = kindOf(keySpec, keyUsage, inHost.length > 0);
   const { generation } = 'pair' in kind ? kind.pair : kind.secret;
   const key = { keySpec, keyUsage, algorithms: [...algorithms], inHost: [...inHost], ...why };
   return [
@@ -93,14 +93,14 @@ function symmetric(bench: Bench): Finding {
     : { ...none, algorithms: [], problem: detail };
 }
 
-function signsWith({ token, leave }: Bench, keySpec: KeySpec): Finding {
-  const kind = kindOf(keySpec, 'SIGN_VERIFY', leave);
+function signsWith({ token }: Bench, keySpec: KeySpec): Finding {
+  const kind = kindOf(keySpec, 'SIGN_VERIFY', false);
   return token.apart((session) => {
     if ('secret' in kind) return { algorithms: [], inHost: [], problem: undefined, vague: false };
     const { privateKey, publicKey } = generatePair(session, kind.pair, passing, token.quirk);
     const within = { lib: token.lib, session: session.handle, handle: privateKey.handle, keySpec };
     const known = publicKeyOf(publicKey, keySpec);
-    return prove(within, 'SIGN_VERIFY', known, publicKey.handle, leave.hostOaep);
+    return prove(within, 'SIGN_VERIFY', known, publicKey.handle, false);
   });
 }
 

@@ -64,8 +64,8 @@ function sealing({ token }: Bench, session: graphene.Session) {
   return { seal, open: () => token.gcm.decrypt(session.handle, key.handle, aad, ciphertext, room) };
 }
 
-function pairIn({ token, leave }: Bench, session: graphene.Session, keySpec: KeySpec, keyUsage: KeyUsage) {
-  const kind = kindOf(keySpec, keyUsage, leave);
+function pairIn({ token }: Bench, session: graphene.Session, keySpec: KeySpec, keyUsage: KeyUsage) {
+  const kind = kindOf(keySpec, keyUsage, false);
   if ('secret' in kind) throw new Error(`keys of ${keySpec} are no pairs`);
   const make = () => generatePair(session, kind.pair, passing, token.quirk);
   const { privateKey, publicKey } = make();
@@ -77,7 +77,7 @@ function making(keySpec: KeySpec): Step {
   return measure(
     `make a pair of ${keySpec}`,
     (bench, session) => {
-      const kind = kindOf(keySpec, 'SIGN_VERIFY', bench.leave);
+      const kind = kindOf(keySpec, 'SIGN_VERIFY', false);
       if ('secret' in kind) throw new Error(`keys of ${keySpec} are no pairs`);
       return () => {
         const { privateKey, publicKey } = generatePair(session, kind.pair, passing, bench.token.quirk);

@@ -104,7 +104,7 @@ function pairMisuses(bench: Bench, session: graphene.Session, free: Quirk) {
       { type: pkcs11.CKA_VALUE_LEN, value: 32 },
     ]);
   };
-  const rsa = kindOf('RSA_2048', 'SIGN_VERIFY', { hostOaep: false, hostUnwrap: false });
+  const rsa = kindOf('RSA_2048', 'SIGN_VERIFY', false);
   const found = [
     anyMisuses(bench, session, free, checkpointKind, [
       { name: 'an EC key to sign', flag: 'sign', call: signs(bench, pkcs11.CKM_ECDSA) },
