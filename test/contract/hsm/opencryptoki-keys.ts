@@ -40,7 +40,7 @@ for (const keySpec of Object.keys(keySpecs).filter((name): name is KeySpec => na
     let outcome = 'made';
     let message = '';
     try {
-      generateKey(token, capabilities, leave, material, keySpec, keyUsage);
+      generateKey(token, capabilities, material, keySpec, keyUsage);
     } catch (error) {
       if (!(error instanceof Failure)) throw error;
       outcome = error.kind;
