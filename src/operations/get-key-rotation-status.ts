@@ -5,7 +5,6 @@ import { members } from './input.ts';
 import { timestamp } from './metadata.ts';
 import { defineOperation } from './operation.ts';
 import { resolveKey } from './resolve.ts';
-import { checkRotates } from './rotation.ts';
 
 export const getKeyRotationStatus = defineOperation({
   name: 'GetKeyRotationStatus',
@@ -16,14 +15,15 @@ export const getKeyRotationStatus = defineOperation({
     const key = await resolveKey(input.KeyId, { aliases: false, action, elsewhere: true }, caller, services);
     return {
       subjects: [{ type: 'key', action, key, rule: 'rotation-status' }],
-      // An imported key never rotates by itself, and may be rotating on demand.
-      validate: () => checkRotates(key, ['AWS_KMS', 'EXTERNAL']),
       run: () => ({ type: 'answer', output: rotationStatus(key) }),
     };
   },
 });
 
-/** What was set stays while deletion is pending, and shows again when that is cancelled. */
+/**
+ * Of a key that can't rotate by itself it is always false (AWS KMS API reference, GetKeyRotationStatus). What was set stays
+ * while deletion is pending, and shows again when that is cancelled.
+ */
 function rotationStatus(key: Key): object {
   const rotation = publicState(key.state) === 'PendingDeletion' ? undefined : key.rotation;
   const { pending } = key;

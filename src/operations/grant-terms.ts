@@ -42,7 +42,10 @@ export function grantTerms(input: Input): GrantTerms {
 }
 
 function grantConstraints(given: NonNullable<Input['Constraints']>): GrantConstraints {
-  const { EncryptionContextEquals: exact, EncryptionContextSubset: subset, SourceArn: sourceArn } = given;
+  const { EncryptionContextEquals, EncryptionContextSubset, SourceArn: sourceArn } = given;
+  // Terraform's provider sends both, one of them empty.
+  const exact = besides(EncryptionContextEquals, EncryptionContextSubset);
+  const subset = besides(EncryptionContextSubset, EncryptionContextEquals);
   if (exact !== undefined && subset !== undefined) {
     throw new KmsError(
       'ValidationException',
@@ -56,6 +59,15 @@ function grantConstraints(given: NonNullable<Input['Constraints']>): GrantConstr
     ...(subset !== undefined && { encryptionContextSubset: subset }),
     ...(sourceArn !== undefined && { sourceArn }),
   };
+}
+
+/** A constraint, unless it is empty beside one that isn't. */
+function besides(
+  constraint: EncryptionContext | undefined,
+  other: EncryptionContext | undefined,
+): EncryptionContext | undefined {
+  const isEmpty = (context: EncryptionContext = {}) => Object.keys(context).length === 0;
+  return isEmpty(constraint) && !isEmpty(other) ? undefined : constraint;
 }
 
 /**

@@ -301,6 +301,19 @@ describe('grants, through the AWS SDK', () => {
     await client.createGrant({ ...grant, ...most });
   });
 
+  it('a constraint that is empty beside one that is not counts for nothing, as Terraform sends it', async () => {
+    const { id: KeyId } = await newKey(client);
+    const subset = { EncryptionContextSubset: { tenant: 'blue' } };
+    await client.createGrant({
+      KeyId,
+      GranteePrincipal: user,
+      Operations: ['Decrypt'],
+      Constraints: { ...subset, EncryptionContextEquals: {} },
+    });
+    const [made] = await grantsOf(KeyId);
+    expect(made?.Constraints).to.deep.equal(subset);
+  });
+
   it('a grant is made on an enabled key alone, and taken away from any', async () => {
     const { id: KeyId, arn } = await newKey(client);
     const grant = {

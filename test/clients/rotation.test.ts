@@ -25,6 +25,18 @@ describe('rotation, through the AWS SDK', () => {
     return [Buffer.from(Plaintext ?? []).toString(), KeyMaterialId];
   };
 
+  it('a key of a kind that does not rotate says so, as tools that read every key rely on', async () => {
+    for (const [KeySpec, KeyUsage] of [
+      ['ECC_NIST_P256', 'SIGN_VERIFY'],
+      ['HMAC_256', 'GENERATE_VERIFY_MAC'],
+    ] as const) {
+      const { id: KeyId } = await newKey(client, { KeySpec, KeyUsage });
+      const off = { KeyId, KeyRotationEnabled: false };
+      expect(await client.getKeyRotationStatus({ KeyId })).to.deep.include(off);
+      await refused(client.enableKeyRotation({ KeyId }), 'UnsupportedOperationException');
+    }
+  });
+
   it('a key does not rotate until it is told to, and no longer when told not to', async () => {
     const { id: KeyId } = await newKey(client);
     const off = { KeyId, KeyRotationEnabled: false };
