@@ -101,6 +101,58 @@ resource "aws_iam_role_policy" "role" {
   role   = aws_iam_role.role.name
   policy = data.aws_iam_policy_document.inline.json
 }
+
+data "aws_caller_identity" "me" {}
+
+resource "aws_kms_key" "key" {
+  description             = "${team}"
+  enable_key_rotation     = true
+  rotation_period_in_days = 180
+  deletion_window_in_days = 7
+  tags                    = { team = "${team}" }
+  policy = jsonencode({
+    Version = "2012-10-17"
+    Statement = [
+      {
+        Effect    = "Allow"
+        Principal = { AWS = "arn:aws:iam::\${data.aws_caller_identity.me.account_id}:root" }
+        Action    = "kms:*"
+        Resource  = "*"
+      },
+      {
+        Effect    = "Allow"
+        Principal = { AWS = aws_iam_role.role.arn }
+        Action    = ["kms:Decrypt", "kms:GenerateDataKey"]
+        Resource  = "*"
+      }
+    ]
+  })
+}
+
+resource "aws_kms_alias" "key" {
+  name          = "alias/terraform"
+  target_key_id = aws_kms_key.key.key_id
+}
+
+resource "aws_kms_grant" "role" {
+  name              = "terraform"
+  key_id            = aws_kms_key.key.key_id
+  grantee_principal = aws_iam_role.role.arn
+  operations        = ["Encrypt", "DescribeKey"]
+  constraints {
+    encryption_context_subset = { tenant = "blue" }
+  }
+}
+
+resource "aws_kms_key" "signing" {
+  customer_master_key_spec = "ECC_NIST_P256"
+  key_usage                = "SIGN_VERIFY"
+  deletion_window_in_days  = 7
+}
+
+data "aws_kms_public_key" "signing" {
+  key_id = aws_kms_key.signing.key_id
+}
 `;
 
 /** Starting the provider takes its time, and a plan starts it anew. */
@@ -137,11 +189,11 @@ describe('Terraform', function () {
     if (folder !== '') rmSync(folder, { recursive: true, force: true });
   });
 
-  it('makes users, groups, roles and policies, finds them as they are, changes and removes them', async () => {
-    expect(await terraform('apply', '-auto-approve')).to.match(/10 added, 0 changed, 0 destroyed/);
+  it('makes users, groups, roles, policies, keys, aliases and grants, finds them as they are, changes and removes them', async () => {
+    expect(await terraform('apply', '-auto-approve')).to.match(/14 added, 0 changed, 0 destroyed/);
     writeFileSync(join(folder, 'main.tf'), configuration(at.url, 'blue'));
     // What it had made is as it had made it: only what the new configuration says anew is changed.
-    expect(await terraform('apply', '-auto-approve')).to.match(/0 added, 5 changed, 0 destroyed/);
-    expect(await terraform('destroy', '-auto-approve')).to.match(/10 destroyed/);
+    expect(await terraform('apply', '-auto-approve')).to.match(/0 added, 6 changed, 0 destroyed/);
+    expect(await terraform('destroy', '-auto-approve')).to.match(/14 destroyed/);
   });
 });
