@@ -81,7 +81,8 @@ interface Candidate extends Position, Row {
 interface View {
   readonly stream: string;
   readonly path: string;
-  readonly inode: number;
+  /** Tells the file from one that takes its place, which may get its inode. */
+  readonly file: string;
   readonly index: IndexFile;
   size: number;
 }
@@ -193,13 +194,14 @@ export class Lookup {
   }
 
   async #view(path: string, segment: number): Promise<View | undefined> {
-    const { size, ino } = await stat(path);
+    const { size, ino, birthtimeMs } = await stat(path);
+    const file = `${ino} ${birthtimeMs}`;
     let view = this.#views.get(path);
-    if (view === undefined || view.inode !== ino || view.size > size) {
+    if (view === undefined || view.file !== file || view.size > size) {
       const stream = await streamOf(path);
       if (stream === undefined) return undefined;
       const index = new IndexFile(indexPath(this.#folder, stream, segment));
-      view = { stream, path, inode: ino, index, size };
+      view = { stream, path, file, index, size };
       this.#views.set(path, view);
     }
     view.size = size;

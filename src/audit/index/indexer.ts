@@ -110,8 +110,9 @@ export class Indexer {
   /** @param closed whether nothing more is written to the segment */
   async #index(slot: string, segment: number, closed: boolean, handles: Handles): Promise<void> {
     const path = segmentPath(streamFolder(this.#folder, slot), segment);
-    const { size, ino } = await stat(path);
-    const name = `${path} ${ino}`;
+    // A file that takes the place of another may get its inode.
+    const { size, ino, birthtimeMs } = await stat(path);
+    const name = `${path} ${ino} ${birthtimeMs}`;
     if (this.#done.has(name)) return;
     const tried = this.#tried.get(name) ?? 0;
     if (!closed && size >= tried && size < tried + growthBytes) return;
