@@ -41,6 +41,7 @@ export const operationCodes = {
   generateDataKeyPairWithoutPlaintext: 25,
   capabilities: 26,
   wake: 27,
+  destroyShells: 40,
 } as const;
 
 export type Operation = keyof typeof operationCodes;
@@ -88,7 +89,7 @@ export type Request =
       readonly region: string;
       readonly service: string;
     }
-  | { readonly operation: 'health' | 'identity' | 'listObjects' | 'trailPublicKey' }
+  | { readonly operation: 'health' | 'identity' | 'listObjects' | 'trailPublicKey' | 'destroyShells' }
   | { readonly operation: 'claim'; readonly storeId: Buffer }
   | KeyRequest;
 
@@ -194,6 +195,8 @@ export function readRequest(code: number, buffer: Buffer, start: number, end: nu
       return size === 0 ? { operation: 'identity' } : undefined;
     case operationCodes.listObjects:
       return size === 0 ? { operation: 'listObjects' } : undefined;
+    case operationCodes.destroyShells:
+      return size === 0 ? { operation: 'destroyShells' } : undefined;
     case operationCodes.claim:
       return size === 16 ? { operation: 'claim', storeId: buffer.subarray(start, end) } : undefined;
     case operationCodes.makeKey:
@@ -227,6 +230,7 @@ export function readRequest(code: number, buffer: Buffer, start: number, end: nu
 export function deadlineFactor(request: Request): number {
   switch (request.operation) {
     case 'claim':
+    case 'destroyShells':
     case 'listObjects':
     case 'identity':
       return readingFactor;

@@ -6,6 +6,7 @@ import type { Principal } from '../identity/principal.ts';
 import type { IdentityRepository } from '../identity/repository.ts';
 import type { Key, KeyState } from '../keys/key.ts';
 import type { ChangeOutcome, Invalidation, KeyChange, KeyRepository } from '../keys/repository.ts';
+import type { KeySpec } from '../keys/spec/key-spec.ts';
 
 /** All that a store changes. */
 export type Change = KeyChange | IdentityChange;
@@ -32,6 +33,7 @@ export interface PendingRecord {
 
 /** Which key a material in the token belongs to. */
 export interface StoredMaterial extends Scope {
+  readonly keySpec: KeySpec;
   readonly keyId: string;
   readonly materialId: string;
   readonly state: KeyState;
