@@ -26,6 +26,10 @@ const commands: Record<
     about: 'check what a PKCS#11 token can do, and whether it keeps its keys',
     load: () => import('./cli/hsm.ts'),
   },
+  keys: {
+    about: 'compare the keys of the store with those of the token, and mend what is safe',
+    load: () => import('./cli/keys.ts'),
+  },
   serve: { about: 'run the API tier', load: () => import('./cli/serve.ts') },
   trail: { about: 'verify the trail, or follow it', load: () => import('./cli/trail.ts') },
 };

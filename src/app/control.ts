@@ -2,23 +2,30 @@ import { rmSync } from 'node:fs';
 import { createConnection, createServer, type Socket } from 'node:net';
 import { dirname, join } from 'node:path';
 import type { Logger } from 'pino';
-import type { AuditRecord } from '../audit/record.ts';
-import type { ChangeOutcome, ChangeWriter } from '../keys/repository.ts';
+import type { Reconciliation } from '../jobs/mend.ts';
+import type { ChangeOutcome, ChangeRecord, ChangeWriter } from '../keys/repository.ts';
 import type { Change } from '../store/store.ts';
 
 /**
- * How a command of the machine's operator has the primary make a change while the service runs: over a socket that
+ * How a command of the machine's operator has the primary do something while the service runs: over a socket that
  * nobody else may open, one JSON request a line and one JSON answer a line. It says what a change is to be and how it
- * is recorded, and nothing else: who may write the store's folder could do as much to the store.
+ * is recorded, or that store and token are to be compared, and nothing else: who may write the store's folder could do
+ * as much to the store.
  */
-interface ControlRequest {
-  readonly type: 'change';
-  readonly change: Change;
-  readonly record: AuditRecord;
+type ControlRequest =
+  | { readonly type: 'change'; readonly change: Change; readonly record?: ChangeRecord }
+  | ReconcileRequest;
+
+export interface ReconcileRequest {
+  readonly type: 'reconcile';
+  readonly mend: boolean;
+  /** Who asks, for the trail. */
+  readonly operator: string;
 }
 
 type ControlAnswer =
   | { readonly type: 'outcome'; readonly outcome: ChangeOutcome }
+  | { readonly type: 'reconciled'; readonly reconciliation: Reconciliation }
   | { readonly type: 'failed'; readonly detail: string };
 
 /** Bytes of a line; the longest change puts a key policy. */
@@ -49,6 +56,7 @@ export interface Control {
 export async function openControl(
   storeFile: string,
   changes: ChangeWriter<Change>,
+  reconcile: (request: ReconcileRequest) => Promise<Reconciliation>,
   log: Logger,
 ): Promise<Control> {
   const path = controlSocket(storeFile);
@@ -77,13 +85,21 @@ export async function openControl(
   async function answer(line: string): Promise<ControlAnswer> {
     // It comes from a command of this very version, as this very user.
     const request = parse(line) as ControlRequest;
-    if (request.type !== 'change') throw new Error('only changes are made here');
     try {
-      return { type: 'outcome', outcome: await changes.apply(request.change, request.record) };
+      switch (request.type) {
+        case 'change':
+          return { type: 'outcome', outcome: await changes.apply(request.change, request.record) };
+        case 'reconcile':
+          return { type: 'reconciled', reconciliation: await reconcile(request) };
+        default:
+          request satisfies never;
+      }
     } catch (cause) {
-      log.error({ err: cause, change: request.change.type }, 'a change on the control socket failed');
+      const change = request.type === 'change' ? request.change.type : request.type;
+      log.error({ err: cause, change }, 'a request on the control socket failed');
       return { type: 'failed', detail: String(cause) };
     }
+    throw new Error('nothing else is done here');
   }
 
   rmSync(path, { force: true });
@@ -123,6 +139,7 @@ async function* lines(socket: Socket): AsyncGenerator<string> {
 
 /** The primary of a service that runs, as the operator's commands see it. */
 export interface ControlClient extends ChangeWriter<Change> {
+  reconcile(request: Omit<ReconcileRequest, 'type'>): Promise<Reconciliation>;
   close(): void;
 }
 
@@ -143,19 +160,26 @@ export async function connectControl(storeFile: string): Promise<ControlClient |
   }
   const answers = lines(socket);
   socket.on('error', () => undefined);
+  const ask = async (request: ControlRequest): Promise<ControlAnswer> => {
+    socket.write(`${JSON.stringify(request)}\n`);
+    const { value: line } = await answers.next();
+    if (line === undefined) {
+      throw new Error('the service ended before it answered: what it has done is for its trail to say');
+    }
+    const answer = parse(line) as ControlAnswer;
+    if (answer.type === 'failed') throw new Error(`the service could not do it: ${answer.detail}`);
+    return answer;
+  };
   return {
     async apply(change, record) {
-      socket.write(`${JSON.stringify({ type: 'change', change, record })}\n`);
-      const { value: line } = await answers.next();
-      if (line === undefined) {
-        throw new Error(
-          'the service ended before it answered: whether the change was made is for its trail to say',
-        );
-      }
-      const answer = parse(line) as ControlAnswer;
-      if (answer.type === 'failed')
-        throw new Error(`the service could not make the change: ${answer.detail}`);
+      const answer = await ask({ type: 'change', change, record });
+      if (answer.type !== 'outcome') throw new Error(`the service answered \`${answer.type}\``);
       return answer.outcome;
+    },
+    async reconcile(request) {
+      const answer = await ask({ type: 'reconcile', ...request });
+      if (answer.type !== 'reconciled') throw new Error(`the service answered \`${answer.type}\``);
+      return answer.reconciliation;
     },
     close: () => socket.destroy(),
   };

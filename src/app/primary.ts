@@ -14,6 +14,7 @@ import { Node } from './node.ts';
 import { Outbox } from './outbox.ts';
 import { requireToken } from './ownership.ts';
 import { connectToken, headOf, openStream } from './parts.ts';
+import { reconcileFor } from './reconcile.ts';
 import { observeToken } from './token-metrics.ts';
 import { startTokenTier } from './token-tier.ts';
 import { TrailKeeper } from './trail-keeper.ts';
@@ -123,12 +124,18 @@ export async function runPrimary(config: Config, configFile: string): Promise<vo
     opened.push(() => chores.stop());
     const url = await running.start(config.workers, port);
     try {
-      const control = await openControl(config.store.file, running, log);
+      const parts = { store, changes: running, hsm, clock, alone: false, region: config.region };
+      const control = await openControl(
+        config.store.file,
+        running,
+        (request) => reconcileFor(parts, request),
+        log,
+      );
       opened.push(() => control.close());
     } catch (cause) {
       log.warn(
         { err: cause },
-        '`coffer account` and `coffer admin` can not reach this service: stop it for them',
+        '`coffer account`, `coffer admin` and `coffer keys` can not reach this service: stop it for them',
       );
     }
     chores.start();

@@ -53,6 +53,7 @@ export function observeToken(hsm: Hsm, metrics: Metrics): Hsm {
     },
     identity: () => hsm.identity(),
     claim: (storeId) => hsm.claim(storeId),
+    destroyShells: () => hsm.destroyShells(),
     listObjects: () => hsm.listObjects(),
     close: () => hsm.close(),
   };

@@ -3,14 +3,16 @@ import { existsSync } from 'node:fs';
 import { userInfo } from 'node:os';
 import { setTimeout as pause } from 'node:timers/promises';
 import pino, { type Logger } from 'pino';
-import { connectControl } from '../app/control.ts';
+import { type ControlClient, connectControl } from '../app/control.ts';
 import { requireToken } from '../app/ownership.ts';
 import { connectToken } from '../app/parts.ts';
+import { reconcileFor } from '../app/reconcile.ts';
 import { startTokenTier } from '../app/token-tier.ts';
 import { recordApiCall } from '../audit/build.ts';
 import type { AuditRecord, EventSource } from '../audit/record.ts';
 import { systemClock } from '../clock.ts';
 import type { Config } from '../config.ts';
+import type { Reconciliation } from '../jobs/mend.ts';
 import type { Hsm } from '../keys/hsm.ts';
 import type { ChangeWriter } from '../keys/repository.ts';
 import { StoreError } from '../store/error.ts';
@@ -27,6 +29,8 @@ export interface Machine {
   readonly changes: ChangeWriter<Change>;
   /** The token tier; in development it is started where the service doesn't run. */
   token(): Promise<Hsm>;
+  /** Compares store and token, by the primary where the service runs. @param mend whether to mend what is safe */
+  reconcile(mend: boolean): Promise<Reconciliation>;
   /** The trail's record of something that the operator does. */
   record(done: Done): AuditRecord;
   close(): Promise<void>;
@@ -57,12 +61,21 @@ export async function openMachine(config: Config, configFile: string, command: s
     const store = await openStoreReader(file);
     opened.push(() => store.close());
     let hsm: Promise<Hsm> | undefined;
+    const token = () => {
+      hsm ??= openToken(config, configFile, log, writer.own, opened);
+      return hsm;
+    };
     return {
       store,
       changes: writer.changes,
-      token() {
-        hsm ??= openToken(config, configFile, log, writer.own, opened);
-        return hsm;
+      token,
+      async reconcile(mend) {
+        const operator = userInfo().username;
+        if (writer.control !== undefined) return writer.control.reconcile({ mend, operator });
+        const { own, changes } = writer;
+        const { region } = config;
+        const parts = { store: own, changes, hsm: await token(), clock: systemClock, alone: true, region };
+        return reconcileFor(parts, { type: 'reconcile', mend, operator });
       },
       record: (done) => operatorRecord(done, config.region, command),
       close,
@@ -73,11 +86,11 @@ export async function openMachine(config: Config, configFile: string, command: s
   }
 }
 
-interface Writer {
-  readonly changes: ChangeWriter<Change>;
-  /** The store's writer, where it is ours and no service runs. */
-  readonly own: StoreWriter | undefined;
-}
+/** Of a service that runs, or the store's own, which is ours where none does. */
+type Writer = { readonly changes: ChangeWriter<Change> } & (
+  | { readonly control: ControlClient; readonly own: undefined }
+  | { readonly control: undefined; readonly own: StoreWriter }
+);
 
 async function openChanges(file: string, opened: (() => Promise<void>)[]): Promise<Writer> {
   const began = systemClock.monotonic();
@@ -85,12 +98,15 @@ async function openChanges(file: string, opened: (() => Promise<void>)[]): Promi
     const control = await connectControl(file);
     if (control !== undefined) {
       opened.push(async () => control.close());
-      return { changes: control, own: undefined };
+      return { changes: control, control, own: undefined };
     }
     try {
       const own = await openStoreWriter(file, systemClock);
       opened.push(() => own.close());
-      return { changes: { apply: async (change, record) => (await own.apply(change, record)).outcome }, own };
+      const changes: ChangeWriter<Change> = {
+        apply: async (change, record) => (await own.apply(change, record)).outcome,
+      };
+      return { changes, control: undefined, own };
     } catch (cause) {
       // Held by a service without a control socket: it starts, or ends.
       const isHeld = cause instanceof StoreError && cause.kind === 'locked';

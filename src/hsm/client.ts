@@ -50,6 +50,11 @@ export function connectHsm(options: ClientOptions): Hsm {
 
 const queueingMilliseconds = 1_000;
 
+interface Swept {
+  destroyed: number;
+  waitMilliseconds: number;
+}
+
 class Client extends KeyClient implements Hsm {
   readonly #pool: Pool;
   readonly #probes: Probes;
@@ -225,6 +230,11 @@ class Client extends KeyClient implements Hsm {
     if (!/^[0-9a-f]{32}$/.test(storeId)) return refuse(`a store id \`${storeId}\``);
     const id = Buffer.from(storeId, 'hex');
     await this.send(codes.claim, 16, (writer) => writer.bytes(id), readNothing, 'keeper', severalFactor);
+  }
+
+  destroyShells(): Promise<{ destroyed: number; waitMilliseconds: number }> {
+    const { destroyShells } = codes;
+    return this.send(destroyShells, 0, writeNothing, readJson<Swept>, 'keeper', severalFactor);
   }
 
   listObjects(): Promise<TokenObject[]> {

@@ -34,6 +34,7 @@ export const operationCodes = {
   createWrappingKey: 28,
   destroyWrappingKey: 29,
   importKey: 30,
+  destroyShells: 31,
 } as const;
 
 /**

@@ -50,7 +50,7 @@ export type Request =
       readonly region: string;
       readonly service: string;
     }
-  | { readonly operation: 'health' | 'identity' | 'listObjects' | 'trailPublicKey' }
+  | { readonly operation: 'health' | 'identity' | 'listObjects' | 'trailPublicKey' | 'destroyShells' }
   | { readonly operation: 'claim'; readonly storeId: Buffer }
   | KeyRequest
   | ImportRequest;
@@ -157,6 +157,8 @@ export function readRequest(code: number, buffer: Buffer, start: number, end: nu
       return size === 0 ? { operation: 'identity' } : undefined;
     case operationCodes.listObjects:
       return size === 0 ? { operation: 'listObjects' } : undefined;
+    case operationCodes.destroyShells:
+      return size === 0 ? { operation: 'destroyShells' } : undefined;
     case operationCodes.claim:
       return size === 16 ? { operation: 'claim', storeId: buffer.subarray(start, end) } : undefined;
     default: {
@@ -170,6 +172,7 @@ export function readRequest(code: number, buffer: Buffer, start: number, end: nu
 export function deadlineFactor(request: Request): number {
   switch (request.operation) {
     case 'claim':
+    case 'destroyShells':
     case 'listObjects':
     case 'identity':
     case 'importKey':

@@ -275,6 +275,12 @@ export interface Hsm extends KeyHsm {
    * @param storeId 32 hex digits
    */
   claim(storeId: string): Promise<void>;
+  /**
+   * Destroys objects without a name and without a key in them that an earlier call has seen as they are, longer ago than
+   * any call on the token may take.
+   * @returns how many, and after how long the others may go too: 0 where there are none
+   */
+  destroyShells(): Promise<{ destroyed: number; waitMilliseconds: number }>;
   /** Every object of Coffer's in the token. */
   listObjects(): Promise<TokenObject[]>;
   close(): Promise<void>;

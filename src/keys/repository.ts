@@ -145,6 +145,8 @@ export type KeyChange = Scope &
         readonly limit: number;
       }
     | { readonly type: 'grant-removed'; readonly keyId: string; readonly grantId: string }
+    /** Changes nothing in the store: what was done to the token is in the record. */
+    | { readonly type: 'recorded' }
   );
 
 /**

@@ -13,6 +13,7 @@ import type {
   KeyChange,
   KeyRepository,
 } from '../keys/repository.ts';
+import type { KeySpec } from '../keys/spec/key-spec.ts';
 import type { KeyUse, UseReader } from '../keys/uses.ts';
 import type { MaterialState } from './schema.ts';
 
@@ -41,6 +42,7 @@ export interface PendingRecord {
 
 /** Which key a material in the token belongs to. */
 export interface StoredMaterial extends Scope {
+  readonly keySpec: KeySpec;
   readonly keyId: string;
   readonly materialId: string;
   readonly state: KeyState;

@@ -115,6 +115,7 @@ export async function* allMaterials(db: Kysely<Schema>): AsyncGenerator<readonly
           .onRef('keys.key_id', '=', 'materials.key_id'),
       )
       .select([
+        'keys.key_spec as keySpec',
         'materials.region',
         'materials.account',
         'materials.key_id as keyId',

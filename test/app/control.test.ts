@@ -43,7 +43,12 @@ describe('the control socket', () => {
         return outcome();
       },
     };
-    control = await openControl(storeFile, changes, pino({ level: 'silent' }));
+    control = await openControl(
+      storeFile,
+      changes,
+      () => Promise.reject(new Error('nothing is reconciled here')),
+      pino({ level: 'silent' }),
+    );
   });
   afterEach(async () => {
     await control.close();

@@ -129,6 +129,30 @@ export function isHalf(object: graphene.SessionObject): boolean {
   );
 }
 
+/**
+ * Whether it surely has neither a name nor a key: less than what a list calls a shell. Another program's key may have no
+ * name, and some have no length (DES) or none of the sizes that Coffer's pairs have (DSA).
+ */
+export function isShell(object: graphene.SessionObject): boolean {
+  if (labelOf(object) !== '' || attribute(object, pkcs11.CKA_ID).length > 0) return false;
+  const type = attribute(object, pkcs11.CKA_CLASS);
+  if (type.length === 0) return true;
+  const keyType = attribute(object, pkcs11.CKA_KEY_TYPE);
+  const lacks = (wanted: number, ...sizes: number[]) =>
+    isClass(keyType, wanted) && sizes.every((size) => attribute(object, size).length === 0);
+  if (isClass(type, pkcs11.CKO_SECRET_KEY)) {
+    const length = attribute(object, pkcs11.CKA_VALUE_LEN);
+    return keyType.length === 0 || (length.length > 0 && length.every((byte) => byte === 0));
+  }
+  if (!isClass(type, pkcs11.CKO_PRIVATE_KEY) && !isClass(type, pkcs11.CKO_PUBLIC_KEY)) return false;
+  return (
+    keyType.length === 0 ||
+    lacks(pkcs11.CKK_RSA, pkcs11.CKA_MODULUS) ||
+    lacks(pkcs11.CKK_EC, pkcs11.CKA_EC_PARAMS) ||
+    lacks(numbers.CKK_EC_EDWARDS, pkcs11.CKA_EC_PARAMS)
+  );
+}
+
 /** Destroys, and says what failed. */
 export function destroy(object: graphene.SessionObject): void {
   try {

@@ -15,6 +15,7 @@ import { destroyMaterial, generateCipher } from './material.ts';
 import type { Leave } from './mechanism.ts';
 import { trailLabel } from './object.ts';
 import { KeyPerformer } from './perform-key.ts';
+import { Shells } from './shell.ts';
 import { drawSecret, isDerivable, seal, signingKey, signingKeyBytes, unseal } from './signing.ts';
 import type { Token } from './token.ts';
 
@@ -23,6 +24,7 @@ export class Performer {
   readonly #token: Token;
   readonly #restarts: number;
   readonly #keys: KeyPerformer;
+  readonly #shells: Shells;
   readonly #wake: () => void;
   /** Header and context of the request in hand. */
   #aad = Buffer.allocUnsafeSlow(16 * 1024);
@@ -37,6 +39,7 @@ export class Performer {
     this.#token = token;
     this.#restarts = restarts;
     this.#keys = new KeyPerformer(token, leave);
+    this.#shells = new Shells(token);
     this.#wake = wake;
     this.entropy = new Entropy((target) => {
       token.run(() => token.lib.C_GenerateRandom(token.session, target));
@@ -189,6 +192,13 @@ export class Performer {
       case 'identity':
         this.#json(
           this.#token.run(() => identity(this.#token)),
+          id,
+          writer,
+        );
+        return;
+      case 'destroyShells':
+        this.#json(
+          this.#token.run(() => this.#shells.sweep()),
           id,
           writer,
         );

@@ -174,6 +174,8 @@ export function make(trx: Trx, change: Change): Promise<Made> {
       return deleteAccessKey(trx, change);
     case 'grant-created':
       return createGrant(trx, change);
+    case 'recorded':
+      return Promise.resolve(done([]));
     case 'grant-removed':
       return removeGrant(trx, change);
   }

@@ -108,6 +108,8 @@ function expected(model: Model, change: Change): ChangeOutcome['type'] {
       key.grants.add(change.grant.grantId);
       return 'done';
     }
+    case 'recorded':
+      return 'done';
     case 'grant-removed':
       return keys.get(change.keyId)?.grants.delete(change.grantId) === true ? 'done' : 'conflict';
   }

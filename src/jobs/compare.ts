@@ -1,0 +1,130 @@
+/** Comparing store and token, while keys are made and destroyed. */
+import { setTimeout as pause } from 'node:timers/promises';
+import type { TokenObject } from '../keys/hsm.ts';
+import type { KeyState } from '../keys/key.ts';
+import { isPairSpec, type KeySpec } from '../keys/spec/key-spec.ts';
+import { type Finding, finding, sameFinding } from './finding.ts';
+
+/** A material as the store knows it. */
+export interface MaterialRow {
+  readonly keyId: string;
+  readonly materialId: string;
+  readonly keySpec: KeySpec;
+  readonly state: KeyState;
+  /** Of a material that is not one of its key's yet; `Ready`, or nothing, of every other. */
+  readonly materialState?: string;
+}
+
+export interface CompareParts {
+  readonly store: { allMaterials(): AsyncIterable<readonly MaterialRow[]> };
+  readonly hsm: { listObjects(): Promise<readonly ListedObject[]> };
+  /** How long to wait before the second look, where others make and destroy keys. */
+  readonly settleMilliseconds?: number;
+}
+
+/** A token object, of a kind that this comparison may not know. */
+export interface ListedObject {
+  readonly kind: TokenObject['kind'] | 'wrapping';
+  readonly id: string;
+  readonly label: string;
+  readonly keyId?: string;
+}
+
+export interface Comparison {
+  readonly materials: number;
+  readonly objects: number;
+  readonly findings: readonly Finding[];
+}
+
+const own = ['canary', 'trail', 'sealing', 'checkpoint'] as const;
+
+/**
+ * Compares twice, and tells what both times is so. A row is written before the objects that it stands for, and stays until
+ * they are gone; so of what a request does meanwhile, each reading of the token before the store sees at most one
+ * half, and never the same twice.
+ */
+export async function compareStoreAndToken(parts: CompareParts): Promise<Comparison> {
+  const first = await look(parts);
+  if (first.findings.length === 0) return first;
+  if (parts.settleMilliseconds !== undefined) await pause(parts.settleMilliseconds);
+  const second = await look(parts);
+  const lasting = second.findings.filter((one) => first.findings.some((other) => sameFinding(one, other)));
+  return { ...second, findings: lasting };
+}
+
+/** INVARIANT: the token is read before the store. */
+async function look({ store, hsm }: CompareParts): Promise<Comparison> {
+  const objects = await hsm.listObjects();
+  const token = new Listing(objects);
+  const found: Finding[] = [];
+  let materials = 0;
+  for await (const page of store.allMaterials()) {
+    materials += page.length;
+    for (const row of page) found.push(...token.explain(row));
+  }
+  return { materials, objects: objects.length, findings: [...found, ...token.rest()] };
+}
+
+/** Objects of a token, of which each row of the store explains some. */
+class Listing {
+  readonly #objects: readonly ListedObject[];
+  readonly #byId = new Map<string, ListedObject[]>();
+
+  constructor(objects: readonly ListedObject[]) {
+    this.#objects = objects;
+    for (const object of objects) {
+      if (object.kind !== 'material' && !(object.kind === 'public' && object.keyId !== undefined)) continue;
+      this.#byId.set(object.id, [...(this.#byId.get(object.id) ?? []), object]);
+    }
+  }
+
+  explain(row: MaterialRow): Finding[] {
+    const { keyId, materialId } = row;
+    const subject = `${keyId} material ${materialId}`;
+    const there = (this.#byId.get(materialId) ?? []).filter((object) => object.keyId === keyId);
+    const rest = (this.#byId.get(materialId) ?? []).filter((object) => object.keyId !== keyId);
+    if (rest.length === 0) this.#byId.delete(materialId);
+    else this.#byId.set(materialId, rest);
+    const unsettled = unsettledKind(row);
+    if (unsettled === 'import') return [];
+    if (unsettled !== undefined) return [finding(unsettled, subject, keyId)];
+    const secret = there.filter(({ kind }) => kind === 'material').length;
+    const halves = there.filter(({ kind }) => kind === 'public').length;
+    if (secret > 1 || halves > 1) return [finding('ambiguous-key', subject, keyId)];
+    if (secret === 0 && halves === 0) return [finding('lost-key', subject, keyId)];
+    if (secret === 0) return [finding('lost-half', `${subject}, the private half`, keyId)];
+    if (halves === 0 && isPairSpec(row.keySpec)) {
+      return [finding('lost-half', `${subject}, the public half`, keyId)];
+    }
+    return [];
+  }
+
+  /** What no row has explained. */
+  rest(): Finding[] {
+    const shells = this.#objects.filter(({ kind }) => kind === 'shell').length;
+    const missing = own.filter((kind) => !this.#objects.some((object) => object.kind === kind));
+    return [
+      ...missing.map((kind) => finding('lost-own-key', `coffer ${kind}`)),
+      ...[...this.#byId.values()].flat().map((object) => {
+        const half = object.kind === 'public' ? ', the public half' : '';
+        return finding('unexplained-key', `${object.keyId} material ${object.id}${half}`, object.keyId);
+      }),
+      ...this.#objects
+        .filter(({ kind }) => kind === 'unknown')
+        .map(({ label, id }) => finding('unknown-object', `${label || '(no label)'} ${id}`.trim())),
+      ...this.#objects.filter(({ kind }) => kind === 'wrapping').map(({ id }) => finding('wrapping-key', id)),
+      ...(shells === 0 ? [] : [finding('shells', String(shells))]),
+    ];
+  }
+}
+
+/** Whether the objects of a material may be there or not: it is being made, or goes, or is yet to be imported. */
+function unsettledKind({
+  state,
+  materialState,
+}: MaterialRow): 'destroying' | 'unfinished' | 'import' | undefined {
+  if (state === 'Destroying') return 'destroying';
+  if (state === 'PendingImport') return 'import';
+  const unfinished: ReadonlySet<string | undefined> = new Set(['Creating', 'Abandoning']);
+  return unfinished.has(state) || unfinished.has(materialState) ? 'unfinished' : undefined;
+}
