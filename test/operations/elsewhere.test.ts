@@ -66,6 +66,24 @@ describe('an account beside another', function () {
     expect(records[0]).to.equal(records[1]);
   });
 
+  it('is not told what the policy of a key asks of encryption contexts', async () => {
+    const condition = { StringNotEquals: { 'kms:EncryptionContext:tenant': 'blue' } };
+    const all = { Principal: { AWS: '*' }, Resource: '*' };
+    const KeyId = `arn:aws:kms:us-east-1:111122223333:key/${await at.createKey()}`;
+    const Policy = JSON.stringify({
+      Version: '2012-10-17',
+      Statement: [
+        { ...all, Effect: 'Deny', Action: 'kms:Encrypt', Condition: condition },
+        { ...all, Effect: 'Allow', Principal: { AWS: '111122223333' }, Action: 'kms:*' },
+      ],
+    });
+    await at.call('PutKeyPolicy', { KeyId, Policy });
+    const EncryptionContext = { tenant: 'blue', Tenant: 'blue' };
+    const error = await refusal('kms', 'Encrypt', { KeyId, Plaintext: 'AAAA', EncryptionContext });
+    expect(error.code).to.equal('AccessDeniedException');
+    expect(error.message).to.contain('because the resource does not exist in this Region');
+  });
+
   it('reads the same in its trail whether a role is there or not', async () => {
     const trust = { Effect: 'Allow', Principal: { AWS: '111122223333' }, Action: 'sts:AssumeRole' };
     await at.callAs(at.root, 'iam', 'CreateRole', {
