@@ -66,6 +66,31 @@ describe('an account beside another', function () {
     expect(records[0]).to.equal(records[1]);
   });
 
+  it('learns nothing of a user by simulating its requests', async () => {
+    await at.callAs(at.root, 'iam', 'CreateUser', { UserName: 'there' });
+    const known = {
+      Effect: 'Allow',
+      Action: '*',
+      Resource: '*',
+      Condition: { StringLike: { 'aws:userid': 'A*' } },
+    };
+    const decisions: string[] = [];
+    for (const name of ['there', 'absent']) {
+      const { EvaluationResults } = await at.callAs<{ EvaluationResults: { EvalDecision: string }[] }>(
+        stranger,
+        'iam',
+        'SimulateCustomPolicy',
+        {
+          PolicyInputList: [JSON.stringify({ Version: '2012-10-17', Statement: [known] })],
+          ActionNames: ['kms:Encrypt'],
+          CallerArn: `arn:aws:iam::111122223333:user/${name}`,
+        },
+      );
+      decisions.push(...EvaluationResults.map(({ EvalDecision }) => EvalDecision));
+    }
+    expect(decisions).to.deep.equal(['implicitDeny', 'implicitDeny']);
+  });
+
   it('is not told what the policy of a key asks of encryption contexts', async () => {
     const condition = { StringNotEquals: { 'kms:EncryptionContext:tenant': 'blue' } };
     const all = { Principal: { AWS: '*' }, Resource: '*' };

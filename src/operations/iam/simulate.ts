@@ -103,7 +103,7 @@ export const simulateCustomPolicy = defineOperation({
       const principal =
         input.CallerArn === undefined
           ? nobodyOf(caller.scope.account)
-          : await readCaller(input.CallerArn, services);
+          : await readCaller(input.CallerArn, caller, services);
       const identity = readGiven(input.PolicyInputList);
       const boundary = givenBoundary(input);
       const whose = { principal, tags: [], identity, boundary };
@@ -132,7 +132,9 @@ export const simulatePrincipalPolicy = defineOperation({
         const { policies, boundary } = await policiesOf(entity, services);
         const whose: Simulated = {
           principal:
-            input.CallerArn === undefined ? principalOf(entity) : await readCaller(input.CallerArn, services),
+            input.CallerArn === undefined
+              ? principalOf(entity)
+              : await readCaller(input.CallerArn, caller, services),
           tags: entity.type === 'Group' ? [] : entity.tags,
           identity: [
             ...policies.map(({ type, id, document }) => readPolicy(document, 'identity', { type, id })),
