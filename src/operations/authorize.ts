@@ -117,6 +117,9 @@ export function keyPolicy(key: Key): CompiledPolicy {
   return compiled;
 }
 
+/** In place of a session policy that is gone: it may have been one that denies. */
+const nothingAtAll = '{"Version":"2012-10-17","Statement":{"Effect":"Deny","Action":"*","Resource":"*"}}';
+
 /** Session policies as they are now: a managed one may have a new version. */
 function sessionOf(
   { principal }: Caller,
@@ -140,9 +143,8 @@ function sessionOf(
     policyArns.map(async (arn) => ({ arn, document: await identities.findManagedPolicy(arn) })),
   ).then((found) => [
     ...inline,
-    // One that is gone allows nothing.
-    ...found.flatMap(({ arn, document }) =>
-      document === undefined ? [] : [compile(document, 'session', { type: 'session policy', id: arn })],
+    ...found.map(({ arn, document = nothingAtAll }) =>
+      compile(document, 'session', { type: 'session policy', id: arn }),
     ),
   ]);
 }

@@ -1,10 +1,18 @@
 import { keyArn } from '../arn.ts';
 import type { Clock } from '../clock.ts';
 import { KmsError } from '../errors.ts';
+import type { Lookup } from '../policy/template.ts';
 import type { Tag } from '../tag.ts';
-import type { Caller, Subject } from './operation.ts';
+import { ciphertextOutOfReach, deniedElsewhere } from './denial.ts';
+import { ambiguous, type Caller, type Facts, type Subject } from './operation.ts';
 
 type Value = string | readonly string[] | undefined;
+
+/**
+ * Characters that policies may compare for one subject: a fraction of a second at the worst. Far beyond what any sane
+ * policy asks of any sane request, and far below what some of 32 KiB could ask of a context of 8 KiB.
+ */
+const patience = 4_000_000;
 
 /**
  * What conditions of policies may ask of a request, by lower-case name: the global keys (IAM user guide, "AWS
@@ -17,17 +25,29 @@ export function contextOf(
   identityTags: readonly Tag[],
   subject: Subject,
   clock: Clock,
-): (name: string) => Value {
-  return (name) => {
+): Lookup {
+  let folded: Folded | undefined;
+  const lookup = (name: string): Value => {
     const fact = subject.facts?.[name];
+    if (fact === ambiguous) throw undecided(caller, subject, twice('The request', name));
     if (fact !== undefined) return fact;
     if (name.startsWith('aws:')) return globalValue(name, caller, identityTags, subject, clock);
-    return subject.type === 'key' && name.startsWith('kms:')
-      ? kmsValue(name, caller, subject)
-      : name === 'kms:calleraccount'
-        ? caller.principal.account
-        : undefined;
+    if (subject.type !== 'key' || !name.startsWith('kms:')) {
+      return name === 'kms:calleraccount' ? caller.principal.account : undefined;
+    }
+    if (!name.startsWith(contextPrefix)) return kmsValue(name, caller, subject);
+    folded ??= fold(Object.entries(subject.encryptionContext ?? {}));
+    const pair = name.slice(contextPrefix.length);
+    if (folded.repeated.has(pair)) throw undecided(caller, subject, twice('The encryption context', pair));
+    return folded.values.get(pair);
   };
+  let left = patience;
+  const spend = (characters: number): void => {
+    left -= characters;
+    if (left >= 0) return;
+    throw undecided(caller, subject, 'The request has more values than policies can compare with theirs.');
+  };
+  return Object.assign(lookup, { spend });
 }
 
 function globalValue(
@@ -79,30 +99,29 @@ function globalValue(
           ? principal.account
           : subject.account;
     default:
-      return taggedValue(name, principal.session?.tags, identityTags, subject);
+      return taggedValue(name, caller, identityTags, subject);
   }
 }
 
 /** Names of tags keep no case here: condition keys have none. A session's tag hides its role's. */
-function taggedValue(
-  name: string,
-  sessionTags: readonly Tag[] | undefined,
-  identityTags: readonly Tag[],
-  subject: Subject,
-): Value {
+function taggedValue(name: string, caller: Caller, identityTags: readonly Tag[], subject: Subject): Value {
   if (name.startsWith('aws:principaltag/')) {
     const key = name.slice('aws:principaltag/'.length);
-    return tagValue(sessionTags, key) ?? tagValue(identityTags, key);
+    return tagValues(caller.principal.session?.tags, key)[0] ?? tagValues(identityTags, key)[0];
   }
   if (name.startsWith('aws:resourcetag/')) {
     const tags = subject.type === 'key' ? subject.key.tags : subject.type === 'resource' ? subject.tags : [];
-    return tagValue(tags, name.slice('aws:resourcetag/'.length));
+    const key = name.slice('aws:resourcetag/'.length);
+    const [value, another] = tagValues(tags, key);
+    if (another !== undefined) throw undecided(caller, subject, twice('The tags of the key', key));
+    return value;
   }
   return undefined;
 }
 
-function tagValue(tags: readonly Tag[] | undefined, lowerCaseKey: string): string | undefined {
-  return tags?.find(({ key }) => key.toLowerCase() === lowerCaseKey)?.value;
+/** More than one only of a key: tags of identities and sessions know no case. */
+function tagValues(tags: readonly Tag[] | undefined, lowerCaseKey: string): readonly string[] {
+  return (tags ?? []).filter(({ key }) => key.toLowerCase() === lowerCaseKey).map(({ value }) => value);
 }
 
 function kmsValue(name: string, caller: Caller, subject: Extract<Subject, { type: 'key' }>): Value {
@@ -127,40 +146,57 @@ function kmsValue(name: string, caller: Caller, subject: Extract<Subject, { type
     case 'kms:encryptioncontextkeys':
       return subject.encryptionContext && Object.keys(subject.encryptionContext);
     default:
-      return name.startsWith(contextPrefix)
-        ? contextValue(subject.encryptionContext, name.slice(contextPrefix.length))
-        : undefined;
+      return undefined;
   }
 }
 
 const contextPrefix = 'kms:encryptioncontext:';
 
 /**
- * The name of a condition key has no case and a context's has.
+ * Values by the lower case of their names: the name of a condition key has no case, and that of a context's pair or
+ * of a key's tag has.
  *
  * INVARIANT: where two differ in it alone, no value is chosen: a Deny could be passed by, an Allow be met.
  */
-function contextValue(context: Readonly<Record<string, string>> | undefined, lowerCaseName: string): Value {
-  if (context === undefined) return undefined;
-  let found: string | undefined;
-  for (const name in context) {
-    if (name.toLowerCase() !== lowerCaseName) continue;
-    if (found !== undefined) {
-      throw new KmsError(
-        'ValidationException',
-        `The encryption context names '${lowerCaseName}' more than once, in different case, and a policy asks for it.`,
-      );
-    }
-    found = context[name];
+interface Folded {
+  readonly values: ReadonlyMap<string, string>;
+  readonly repeated: ReadonlySet<string>;
+}
+
+function fold(pairs: Iterable<readonly [name: string, value: string]>): Folded {
+  const values = new Map<string, string>();
+  const repeated = new Set<string>();
+  for (const [name, value] of pairs) {
+    const folded = name.toLowerCase();
+    if (values.has(folded)) repeated.add(folded);
+    values.set(folded, value);
   }
-  return found;
+  return { values, repeated };
+}
+
+function twice(what: string, name: string): string {
+  return `${what} names '${name}' more than once, in different case, and a policy asks for it.`;
+}
+
+/** A request on which policies can't decide. Of another account's key not even that is told: it would say what they ask. */
+function undecided(caller: Caller, subject: Subject, message: string): KmsError {
+  const { principal } = caller;
+  if (subject.type !== 'key' || subject.key.account === principal.account) {
+    return new KmsError('ValidationException', message);
+  }
+  return subject.unnamed === true
+    ? ciphertextOutOfReach(message)
+    : deniedElsewhere(principal, subject.action, resourceArn(subject), message);
 }
 
 /** What aws:RequestTag/… and aws:TagKeys say of the tags that a request brings. */
-export function tagFacts(tags: readonly Tag[]): Record<string, string | readonly string[]> {
+export function tagFacts(tags: readonly Tag[]): Facts {
+  const { values, repeated } = fold(tags.map(({ key, value }) => [key, value]));
   return {
     'aws:tagkeys': tags.map(({ key }) => key),
-    ...Object.fromEntries(tags.map(({ key, value }) => [`aws:requesttag/${key.toLowerCase()}`, value])),
+    ...Object.fromEntries(
+      [...values].map(([key, value]) => [`aws:requesttag/${key}`, repeated.has(key) ? ambiguous : value]),
+    ),
   };
 }
 

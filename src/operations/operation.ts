@@ -57,8 +57,11 @@ export interface Caller {
  * caller, the key and the clock are known without it.
  */
 export interface Facts {
-  readonly [name: string]: string | readonly string[] | undefined;
+  readonly [name: string]: string | readonly string[] | typeof ambiguous | undefined;
 }
+
+/** The request says it more than once, in names that differ in case alone: whatever asks for it can't be decided. */
+export const ambiguous = Symbol('ambiguous');
 
 /** One thing that a request touches, and the permission it needs on it. */
 export type Subject = {

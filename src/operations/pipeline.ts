@@ -100,17 +100,22 @@ export function createPipeline(
     });
   }
 
-  /** Also to the accounts whose keys the request was about, which are told of it like the caller's. */
+  /**
+   * Also to the accounts whose keys and roles the request was about, which are told of it like the caller's. A caller
+   * that is refused doesn't learn from its own record that there is a copy, for then there is what it asked for.
+   */
   async function append(entry: AuditRecord, subjects: readonly Subject[] = []): Promise<void> {
     try {
       const caller = entry.recipientAccountId;
-      const foreign = subjects.filter((subject) => (ownerOf(subject) ?? caller) !== caller);
+      const foreign = subjects.filter(
+        (subject) => isThere(subject) && (ownerOf(subject) ?? caller) !== caller,
+      );
       if (foreign.length === 0) return await trail.append(entry);
       const owners = new Set(foreign.map(ownerOf));
       const copies = [...owners].map((owner = '') =>
         recordForOwner(entry, owner, touched(subjects.filter((subject) => ownerOf(subject) === owner))),
       );
-      const shared = { ...entry, sharedEventID: entry.eventID };
+      const shared = hides(entry.errorCode) ? entry : { ...entry, sharedEventID: entry.eventID };
       await Promise.all([shared, ...copies].map((record) => trail.append(record)));
     } catch (cause) {
       throw internalError('the trail could not be written', cause);
@@ -240,16 +245,33 @@ export function createPipeline(
 }
 
 function ownerOf(subject: Subject): string | undefined {
-  return subject.type === 'key' ? subject.key.account : undefined;
+  switch (subject.type) {
+    case 'key':
+      return subject.key.account;
+    case 'alias':
+    case 'resource':
+      return subject.account;
+    case 'account':
+      return undefined;
+  }
 }
 
-/** To a caller that is refused another account's key, the trail doesn't tell either whether there is one. */
+/** Whether there is certainly such a thing: whatever else a request names is only a name, also of an account. */
+function isThere(subject: Subject): boolean {
+  return subject.type === 'key' || (subject.type === 'resource' && subject.trustPolicy !== undefined);
+}
+
+function hides(errorCode: string | undefined): boolean {
+  return errorCode === 'AccessDeniedException';
+}
+
+/** To a caller that is refused what is another account's, the trail doesn't tell either whether it is there. */
 function visible(
   subjects: readonly Subject[],
   principal: Principal | undefined,
   error: KmsError | undefined,
 ): readonly Subject[] {
-  if (error?.code !== 'AccessDeniedException') return subjects;
+  if (!hides(error?.code)) return subjects;
   return subjects.filter((subject) => [undefined, principal?.account].includes(ownerOf(subject)));
 }
 

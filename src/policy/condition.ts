@@ -8,6 +8,9 @@ export type ConditionTest = (lookup: Lookup) => boolean;
 
 const never: ConditionTest = () => false;
 
+/** What comparing two short texts costs, in characters of long ones. */
+const leastCost = 16;
+
 /**
  * One operator with one key. What a missing key, several values of the key and several values of the policy mean
  * is the IAM user guide's "Conditions with multiple context keys or values", "Single-valued vs. multivalued context
@@ -24,7 +27,10 @@ export function compileCondition(condition: Condition, variables: boolean): Cond
 
   const { negated } = operator;
   const tests = values.map((value) => operator.compile(value, variables && operator.variables));
-  const holds = (value: string, lookup: Lookup) => some(tests, value, lookup) !== negated;
+  const holds = (value: string, lookup: Lookup) => {
+    lookup.spend?.(tests.length * (leastCost + value.length));
+    return some(tests, value, lookup) !== negated;
+  };
   switch (name.set) {
     case undefined: {
       const ifMissing = negated || name.ifExists;

@@ -58,25 +58,33 @@ export class PrincipalMatcher {
 
   /**
    * Whether a Deny applies. With Principal it does where `principal` is named in any way. With NotPrincipal it spares
-   * only who is named together with its account, and who has no permissions boundary (IAM user guide, "AWS JSON
-   * policy elements: NotPrincipal").
+   * only who is named together with its account (a session of a role: with its role too), and who has no permissions
+   * boundary (IAM user guide, "AWS JSON policy elements: NotPrincipal").
    */
   denies(principal: PrincipalFacts, hasBoundary: boolean): boolean {
-    const match = this.#match(principal);
-    if (!this.#negated) return match !== 'none';
+    if (!this.#negated) return this.#match(principal) !== 'none';
     if (hasBoundary) return true;
     if (this.#everybody) return false;
     if (!this.#accounts.has(principal.account)) return true;
-    return principal.type !== 'Root' && match === 'account';
+    if (principal.type === 'Root') return false;
+    return (
+      !this.#namesItself(principal) || (principal.role !== undefined && !this.#namesRole(principal.role))
+    );
   }
 
   #match(principal: PrincipalFacts): PrincipalMatch {
-    if (this.#everybody || this.#named.has(principal.arn) || this.#named.has(principal.principalId)) {
-      return 'direct';
-    }
+    if (this.#everybody || this.#namesItself(principal)) return 'direct';
     const { role } = principal;
-    if (role !== undefined && (this.#named.has(role.arn) || this.#named.has(role.roleId))) return 'role';
+    if (role !== undefined && this.#namesRole(role)) return 'role';
     return this.#accounts.has(principal.account) ? 'account' : 'none';
+  }
+
+  #namesItself({ arn, principalId }: PrincipalFacts): boolean {
+    return this.#named.has(arn) || this.#named.has(principalId);
+  }
+
+  #namesRole({ arn, roleId }: NonNullable<PrincipalFacts['role']>): boolean {
+    return this.#named.has(arn) || this.#named.has(roleId);
   }
 }
 

@@ -17,7 +17,13 @@ interface Variable {
 export type FixedToken = Exclude<Token, Variable>;
 
 /** Condition keys by lower-cased name; `undefined` where the request has none. */
-export type Lookup = (name: string) => string | readonly string[] | undefined;
+export type Lookup = ((name: string) => string | readonly string[] | undefined) & {
+  /**
+   * Told before values are compared what it comes to, in about characters. It may throw: who writes a policy and who
+   * makes the request can each bring thousands of values, and all of one are compared with all of the other.
+   */
+  readonly spend?: (characters: number) => void;
+};
 
 export interface Syntax {
   /** Whether `*` and `?` are wildcards here. */

@@ -435,9 +435,17 @@ table('NotPrincipal', {
     { key: [forWhom('*'), spare(account)] },
     'denied by resource-based policy',
   ],
-  'spares the sessions of a role that is named with its account': [
-    { principal: app, key: [forWhom('*'), spare(roleArn, here)] },
+  'spares a session that is named with its role and account': [
+    { principal: app, key: [forWhom('*'), spare(app.arn, roleArn, here)] },
     'allowed',
+  ],
+  'denies a session that is not named, whose role and account are': [
+    { principal: app, key: [forWhom('*'), spare(roleArn, here)] },
+    'denied by resource-based policy',
+  ],
+  'denies a session that is named with its account, whose role is not': [
+    { principal: app, key: [forWhom('*'), spare(app.arn, here)] },
+    'denied by resource-based policy',
   ],
   'spares the root user, its account named': [
     { principal: rootHere, key: [forWhom('*'), spare(account)] },

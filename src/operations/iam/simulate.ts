@@ -1,3 +1,4 @@
+import { setImmediate as immediate } from 'node:timers/promises';
 import { z } from 'zod';
 import { contextKeys } from '../../policy/simulate.ts';
 import { text } from '../input.ts';
@@ -72,7 +73,11 @@ async function answer(
     const from = Number(after);
     const to = Math.min(from + limit, count);
     const page: object[] = [];
-    for (let index = from; index < to; index += 1) page.push(await result(index));
+    for (let index = from; index < to; index += 1) {
+      page.push(await result(index));
+      // Each takes as long as its policies are many: whoever else waits comes in between.
+      await immediate();
+    }
     return { items: page, next: to < count ? String(to) : undefined };
   });
   return { type: 'answer', output: { EvaluationResults: items, ...rest } };
@@ -98,7 +103,7 @@ export const simulateCustomPolicy = defineOperation({
       const principal =
         input.CallerArn === undefined
           ? nobodyOf(caller.scope.account)
-          : await readCaller(input.CallerArn, services);
+          : await readCaller(input.CallerArn, caller, services);
       const identity = readGiven(input.PolicyInputList);
       const boundary = givenBoundary(input);
       const whose = { principal, tags: [], identity, boundary };
@@ -127,7 +132,9 @@ export const simulatePrincipalPolicy = defineOperation({
         const { policies, boundary } = await policiesOf(entity, services);
         const whose: Simulated = {
           principal:
-            input.CallerArn === undefined ? principalOf(entity) : await readCaller(input.CallerArn, services),
+            input.CallerArn === undefined
+              ? principalOf(entity)
+              : await readCaller(input.CallerArn, caller, services),
           tags: entity.type === 'Group' ? [] : entity.tags,
           identity: [
             ...policies.map(({ type, id, document }) => readPolicy(document, 'identity', { type, id })),

@@ -114,13 +114,16 @@ export function principalOf(entity: Entity): Principal {
   }
 }
 
-/** The user that a request names as the simulated caller. @throws KmsError InvalidInputException */
-export async function readCaller(arn: string, services: Services): Promise<Principal> {
+/**
+ * The user that a request names as the simulated caller; of one of another account nothing but that is known.
+ * @throws KmsError InvalidInputException
+ */
+export async function readCaller(arn: string, { scope }: Caller, services: Services): Promise<Principal> {
   const source = readSource(arn);
   if (source.kind !== userKind) {
     throw invalidInput(`Invalid caller: ${arn} is not the ARN of a user.`);
   }
-  const found = await findSource(source, services);
+  const found = source.account === scope.account ? await findSource(source, services) : undefined;
   if (found !== undefined) return principalOf(found);
   return { ...nobodyOf(source.account), arn, userName: source.name };
 }

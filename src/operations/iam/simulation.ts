@@ -26,6 +26,9 @@ export interface SimulationInput {
   readonly ContextEntries?: readonly ContextEntry[] | undefined;
 }
 
+/** Characters that all simulations of one page may compare: a second or two at the worst. */
+const patience = 40_000_000;
+
 /** What is known of a request that isn't made: who it is from and what it is about. The rest must be told. */
 const known =
   /^(?:aws:principal(?:arn|account|type|tag\/.*)|aws:user(?:id|name)|aws:(?:currenttime|epochtime)|aws:resource(?:account|tag\/.*)|kms:.*)$/;
@@ -57,6 +60,14 @@ export async function simulation(
     secure: true,
     grantTokens: [],
   };
+  let left = patience;
+  const spend = (characters: number): void => {
+    left -= characters;
+    if (left < 0)
+      throw invalidInput(
+        'The policies and the context are too large to be compared. Ask for less at a time.',
+      );
+  };
   return {
     count: actions.length * resources.length,
     async result(index) {
@@ -76,7 +87,10 @@ export async function simulation(
           action,
           resource,
           resourceAccount,
-          context: (name) => told.get(name) ?? (known.test(name) ? context(name) : undefined),
+          context: Object.assign(
+            (name: string) => told.get(name) ?? (known.test(name) ? context(name) : undefined),
+            { spend },
+          ),
         },
         {
           identity: simulated.identity,
