@@ -98,17 +98,10 @@ export function createPipeline(
     });
   }
 
-  /** Also to the accounts whose keys the request was about, which are told of it like the caller's. */
   async function append(entry: AuditRecord, subjects: readonly Subject[] = []): Promise<void> {
     try {
-      const caller = entry.recipientAccountId;
-      const foreign = subjects.filter((subject) => (ownerOf(subject) ?? caller) !== caller);
-      if (foreign.length === 0) return await trail.append(entry);
-      const owners = new Set(foreign.map(ownerOf));
-      const copies = [...owners].map((owner = '') =>
-        recordForOwner(entry, owner, touched(subjects.filter((subject) => ownerOf(subject) === owner))),
-      );
-      const shared = { ...entry, sharedEventID: entry.eventID };
+      const [shared, ...copies] = sharedRecords(entry, subjects);
+      if (copies.length === 0) return await trail.append(shared);
       await Promise.all([shared, ...copies].map((record) => trail.append(record)));
     } catch (cause) {
       throw internalError('the trail could not be written', cause);
@@ -174,7 +167,7 @@ export function createPipeline(
       ...(responseElements && { response: responseElements }),
       subjects,
     });
-    const outcome = await apply(result, [entry, ...(result.events ?? [])]);
+    const outcome = await apply(result, [...sharedRecords(entry, subjects), ...(result.events ?? [])]);
     switch (outcome.type) {
       case 'done':
         return { done: true, output, entry: undefined };
@@ -220,6 +213,21 @@ export function createPipeline(
       await append(record(call, { prepared: undefined, readOnly, subjects: [] }, { error }));
     },
   };
+}
+
+/** A request's record, and those of the accounts whose keys it was about, which are told of it like the caller's. */
+function sharedRecords(
+  entry: AuditRecord,
+  subjects: readonly Subject[],
+): readonly [AuditRecord, ...AuditRecord[]] {
+  const caller = entry.recipientAccountId;
+  const foreign = subjects.filter((subject) => (ownerOf(subject) ?? caller) !== caller);
+  if (foreign.length === 0) return [entry];
+  const owners = new Set(foreign.map(ownerOf));
+  const copies = [...owners].map((owner = '') =>
+    recordForOwner(entry, owner, touched(subjects.filter((subject) => ownerOf(subject) === owner))),
+  );
+  return [{ ...entry, sharedEventID: entry.eventID }, ...copies];
 }
 
 function ownerOf(subject: Subject): string | undefined {
