@@ -100,22 +100,10 @@ export function createPipeline(
     });
   }
 
-  /**
-   * Also to the accounts whose keys and roles the request was about, which are told of it like the caller's. A caller
-   * that is refused doesn't learn from its own record that there is a copy, for then there is what it asked for.
-   */
   async function append(entry: AuditRecord, subjects: readonly Subject[] = []): Promise<void> {
     try {
-      const caller = entry.recipientAccountId;
-      const foreign = subjects.filter(
-        (subject) => isThere(subject) && (ownerOf(subject) ?? caller) !== caller,
-      );
-      if (foreign.length === 0) return await trail.append(entry);
-      const owners = new Set(foreign.map(ownerOf));
-      const copies = [...owners].map((owner = '') =>
-        recordForOwner(entry, owner, touched(subjects.filter((subject) => ownerOf(subject) === owner))),
-      );
-      const shared = hides(entry.errorCode) ? entry : { ...entry, sharedEventID: entry.eventID };
+      const [shared, ...copies] = sharedRecords(entry, subjects);
+      if (copies.length === 0) return await trail.append(shared);
       await Promise.all([shared, ...copies].map((record) => trail.append(record)));
     } catch (cause) {
       throw internalError('the trail could not be written', cause);
@@ -193,7 +181,7 @@ export function createPipeline(
       ...(responseElements && { response: responseElements }),
       subjects,
     });
-    const outcome = await apply(result, [entry, ...(result.events ?? [])]);
+    const outcome = await apply(result, [...sharedRecords(entry, subjects), ...(result.events ?? [])]);
     switch (outcome.type) {
       case 'done':
         return { done: true, output, entry: undefined };
@@ -242,6 +230,25 @@ export function createPipeline(
       await append(record(call, { prepared: undefined, readOnly, subjects: [] }, { error }));
     },
   };
+}
+
+/**
+ * A request's record, and those of the accounts whose keys and roles it was about, which are told of it like the
+ * caller's. A caller that is refused doesn't learn from its own record that there is a copy, for then there is what it
+ * asked for.
+ */
+function sharedRecords(
+  entry: AuditRecord,
+  subjects: readonly Subject[],
+): readonly [AuditRecord, ...AuditRecord[]] {
+  const caller = entry.recipientAccountId;
+  const foreign = subjects.filter((subject) => isThere(subject) && (ownerOf(subject) ?? caller) !== caller);
+  if (foreign.length === 0) return [entry];
+  const owners = new Set(foreign.map(ownerOf));
+  const copies = [...owners].map((owner = '') =>
+    recordForOwner(entry, owner, touched(subjects.filter((subject) => ownerOf(subject) === owner))),
+  );
+  return [hides(entry.errorCode) ? entry : { ...entry, sharedEventID: entry.eventID }, ...copies];
 }
 
 function ownerOf(subject: Subject): string | undefined {
