@@ -2,7 +2,6 @@ import { rmSync } from 'node:fs';
 import { createConnection, createServer, type Socket } from 'node:net';
 import { dirname, join } from 'node:path';
 import type { Logger } from 'pino';
-import type { AuditRecord } from '../audit/record.ts';
 import type { Reconciliation } from '../jobs/mend.ts';
 import type { ChangeOutcome, ChangeWriter } from '../keys/repository.ts';
 import type { Change } from '../store/store.ts';
@@ -14,7 +13,11 @@ import type { Change } from '../store/store.ts';
  * as much to the store.
  */
 type ControlRequest =
-  | { readonly type: 'change'; readonly change: Change; readonly record?: AuditRecord | undefined }
+  | {
+      readonly type: 'change';
+      readonly change: Change;
+      readonly record?: Parameters<ChangeWriter['apply']>[1];
+    }
   | ReconcileRequest;
 
 export interface ReconcileRequest {
