@@ -164,10 +164,15 @@ export async function connectControl(storeFile: string): Promise<ControlClient |
     socket.write(`${JSON.stringify(request)}\n`);
     const { value: line } = await answers.next();
     if (line === undefined) {
-      throw new Error('the service ended before it answered: what it has done is for its trail to say');
+      throw new Error(
+        'the service ended before it answered: whether the change was made is for its trail to say',
+      );
     }
     const answer = parse(line) as ControlAnswer;
-    if (answer.type === 'failed') throw new Error(`the service could not do it: ${answer.detail}`);
+    if (answer.type === 'failed') {
+      const what = request.type === 'change' ? 'make the change' : 'compare store and token';
+      throw new Error(`the service could not ${what}: ${answer.detail}`);
+    }
     return answer;
   };
   return {
