@@ -61,7 +61,8 @@ export interface LookupAnswer {
 export type LookupErrorCode =
   | 'InvalidMaxResultsException'
   | 'InvalidNextTokenException'
-  | 'InvalidTimeRangeException';
+  | 'InvalidTimeRangeException'
+  | 'ThrottlingException';
 
 export class LookupError extends Error {
   override readonly name = 'LookupError';
@@ -72,6 +73,9 @@ export class LookupError extends Error {
     this.code = code;
   }
 }
+
+/** Look-ups of one account at once: whoever asks more at a time would have the others wait for all of them. */
+const mostWaiting = 10;
 
 /** A hit of the index, which its line has to confirm. */
 interface Candidate extends Position, Row {
@@ -98,6 +102,8 @@ export class Lookup {
   readonly #folder: string;
   readonly #views = new Map<string, View>();
   #running: Promise<unknown> = Promise.resolve();
+  /** How many look-ups of an account wait or go on; none has no entry. */
+  readonly #waiting = new Map<string, number>();
 
   /** @param folder the trail's */
   constructor(folder: string) {
@@ -105,10 +111,20 @@ export class Lookup {
   }
 
   /** @throws LookupError, TrailError where the trail can't be read */
-  lookupEvents(query: LookupQuery): Promise<LookupAnswer> {
+  async lookupEvents(query: LookupQuery): Promise<LookupAnswer> {
+    const { account } = query;
+    const waiting = this.#waiting.get(account) ?? 0;
+    if (waiting >= mostWaiting) throw new LookupError('ThrottlingException', 'Rate exceeded');
+    this.#waiting.set(account, waiting + 1);
     const looking = this.#running.then(() => this.#lookUp(query));
     this.#running = looking.catch(() => undefined);
-    return looking;
+    try {
+      return await looking;
+    } finally {
+      const left = (this.#waiting.get(account) ?? 1) - 1;
+      if (left > 0) this.#waiting.set(account, left);
+      else this.#waiting.delete(account);
+    }
   }
 
   async #lookUp(query: LookupQuery): Promise<LookupAnswer> {

@@ -90,6 +90,20 @@ describe('looking events up', () => {
     expect(idsOf(await find())).to.deep.equal(records.map(({ eventID }) => eventID).reverse());
   });
 
+  it('has no account wait for all that another asks at once', async () => {
+    await write('worker-1', [{ ...makeRecord(), eventTime: at(0) }]);
+    const greedy = Array.from({ length: 50 }, () => find());
+    const other = find({ account: '444455556666' });
+    const settled = await Promise.allSettled(greedy);
+    const refused = settled.flatMap((one) => (one.status === 'rejected' ? [one.reason] : []));
+    expect(refused).to.have.length(40);
+    for (const reason of refused) {
+      expect(reason).to.be.instanceOf(LookupError).and.to.have.property('code', 'ThrottlingException');
+    }
+    expect(await other).to.deep.equal([]);
+    expect(await find()).to.have.length(1);
+  });
+
   it('answers an event as CloudTrail does, with the record as the trail has it', async () => {
     // Names that JSON.parse of this V8 may take for others once it has seen one with a backslash.
     const record = { ...makeRecord({ '\\': '1', '\u0007': '2', 'é"': '3' }), eventTime: at(0) };

@@ -6,7 +6,7 @@ import type { Page } from '../../page.ts';
 import { defineOperation } from '../operation.ts';
 import { list } from '../query-input.ts';
 import { pageMembers } from './input.ts';
-import { iamPage, shortPage } from './page.ts';
+import { iamPage, numberedPlace, shortPage } from './page.ts';
 import { encodeDocument, groupShape, policyNameOf, policyShape, roleShape, userShape } from './shape.ts';
 
 const sections = ['User', 'Group', 'Role', 'LocalManagedPolicy', 'AWSManagedPolicy'] as const;
@@ -55,10 +55,11 @@ async function everything(
   { after, limit }: { after: string | undefined; limit: number },
   identities: IdentityRepository,
 ): Promise<Page<Item>> {
-  const [number = '0', name] = after?.split(' ', 2) ?? [];
+  const [number, name] = after?.split(' ', 2) ?? [];
+  const first = number === undefined ? 0 : numberedPlace(number, wanted.length);
   const items: Item[] = [];
-  for (let index = Number(number); index < wanted.length; index += 1) {
-    const from = index === Number(number) ? name : undefined;
+  for (let index = first; index < wanted.length; index += 1) {
+    const from = index === first ? name : undefined;
     const range = { pathPrefix: '/', after: from, limit: limit - items.length };
     const section = wanted[index];
     const found = section && (await read(account, section, range, identities));

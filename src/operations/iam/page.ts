@@ -35,8 +35,21 @@ function place(operation: string, subject: string, marker: string): string {
   try {
     return readMarker(operation, subject, marker);
   } catch {
-    throw new KmsError('ValidationException', 'Invalid Marker.');
+    throw invalidMarker();
   }
+}
+
+function invalidMarker(): KmsError {
+  return new KmsError('ValidationException', 'Invalid Marker.');
+}
+
+/**
+ * A place that is a number. Markers have no secret: whoever knows how they are made can name any.
+ * @param end the places there are, from 0 on @throws KmsError ValidationException
+ */
+export function numberedPlace(place: string, end: number): number {
+  if (!/^(?:0|[1-9][0-9]{0,8})$/.test(place) || Number(place) >= end) throw invalidMarker();
+  return Number(place);
 }
 
 /** A page of a list that is here as a whole, in the order of its names. */

@@ -6,7 +6,7 @@ import { type Caller, defineOperation, type Result, type Services } from '../ope
 import { list } from '../query-input.ts';
 import { members, pageMembers } from './input.ts';
 import { entitySubject, unknownEntity } from './kind.ts';
-import { iamPage, type PageInput } from './page.ts';
+import { iamPage, numberedPlace, type PageInput } from './page.ts';
 import {
   findSource,
   nobodyOf,
@@ -69,8 +69,8 @@ async function answer(
 ): Promise<Result> {
   const { count, result } = await simulation(input, simulated, caller, services);
   const subject = JSON.stringify([simulated.principal.arn, input.ActionNames, input.ResourceArns]);
-  const { items, rest } = await iamPage(operation, subject, input, async ({ after = '0', limit }) => {
-    const from = Number(after);
+  const { items, rest } = await iamPage(operation, subject, input, async ({ after, limit }) => {
+    const from = after === undefined ? 0 : numberedPlace(after, count);
     const to = Math.min(from + limit, count);
     const page: object[] = [];
     for (let index = from; index < to; index += 1) {

@@ -1,5 +1,6 @@
 import { expect } from 'chai';
-import { allow, iam, newUser, refused, trust, unique } from './fixture.ts';
+import { writeMarker } from '../../../src/operations/marker.ts';
+import { allow, assembly, iam, newUser, refused, trust, unique } from './fixture.ts';
 
 describe('an account', function () {
   this.timeout(20_000);
@@ -101,5 +102,20 @@ describe('an account', function () {
       `Login Profile for User ${userName} cannot be found.`,
     );
     expect(await iam('ListAccountAliases')).to.deep.equal({ AccountAliases: [], IsTruncated: false });
+  });
+
+  it('takes no marker of another making, however long it would keep everybody waiting', async () => {
+    const { account } = (await assembly()).root;
+    const sections = 'User Group Role LocalManagedPolicy AWSManagedPolicy';
+    for (const place of ['-3000000000 x', '1.5', '9', 'x']) {
+      const Marker = writeMarker('GetAccountAuthorizationDetails', `${account} ${sections}`, place);
+      const began = performance.now();
+      await refused(
+        iam('GetAccountAuthorizationDetails', { Marker }),
+        'ValidationException',
+        'Invalid Marker.',
+      );
+      expect(performance.now() - began).to.be.below(1_000);
+    }
   });
 });
