@@ -1,12 +1,12 @@
 import { constants } from 'node:fs';
-import { chmod, mkdir, open, readdir, stat, truncate } from 'node:fs/promises';
+import { chmod, mkdir, open, readdir, truncate } from 'node:fs/promises';
 import { basename, join } from 'node:path';
 import { reasonOf } from '../error.ts';
 import { afterMilliseconds, type Schedule } from '../schedule.ts';
 import { listSegments, listSlots, segmentPath, streamFolder } from '../segment.ts';
 import { chunkBytes, chunkRows } from './chunk.ts';
 import { Handles, IndexFile, indexFolder, indexPath } from './file.ts';
-import { type ReadChunk, readChunks, streamOf } from './segment.ts';
+import { lookAt, type ReadChunk, readChunks, streamOf } from './segment.ts';
 
 /** What an operator should hear of. Look-ups are right without an index, and slow. */
 export type IndexEvent =
@@ -121,8 +121,8 @@ export class Indexer {
     handles: Handles,
   ): Promise<void> {
     const path = segmentPath(streamFolder(this.#folder, slot), segment);
-    const { size, ino } = await stat(path);
-    const name = `${path} ${ino}`;
+    const { size, identity } = await lookAt(path);
+    const name = `${path} ${identity}`;
     if (there.has(this.#done.get(name) ?? '')) return;
     const tried = this.#tried.get(name);
     if (!closed && tried !== undefined && size >= tried.size && size < tried.again) return;
