@@ -1,5 +1,4 @@
 import { createHash } from 'node:crypto';
-import { stat } from 'node:fs/promises';
 import { Best, comparePositions, type Position } from './index/best.ts';
 import type { Chunk, Row, Sought } from './index/chunk.ts';
 import {
@@ -14,7 +13,7 @@ import {
   valuesOf,
 } from './index/facts.ts';
 import { Handles, IndexFile, indexPath, type StoredChunk } from './index/file.ts';
-import { readChunks, streamOf } from './index/segment.ts';
+import { lookAt, readChunks, streamOf } from './index/segment.ts';
 import { parseLine, renderRecordEnd, type TrailLine } from './line.ts';
 import { listSegments, listSlots, segmentPath, streamFolder } from './segment.ts';
 
@@ -85,8 +84,7 @@ interface Candidate extends Position, Row {
 interface View {
   readonly stream: string;
   readonly path: string;
-  /** Tells the file from one that takes its place, which may get its inode. */
-  readonly file: string;
+  readonly identity: string;
   readonly index: IndexFile;
   size: number;
 }
@@ -210,14 +208,13 @@ export class Lookup {
   }
 
   async #view(path: string, segment: number): Promise<View | undefined> {
-    const { size, ino, birthtimeMs } = await stat(path);
-    const file = `${ino} ${birthtimeMs}`;
+    const { size, identity } = await lookAt(path);
     let view = this.#views.get(path);
-    if (view === undefined || view.file !== file || view.size > size) {
+    if (view === undefined || view.identity !== identity || view.size > size) {
       const stream = await streamOf(path);
       if (stream === undefined) return undefined;
       const index = new IndexFile(indexPath(this.#folder, stream, segment));
-      view = { stream, path, file, index, size };
+      view = { stream, path, identity, index, size };
       this.#views.set(path, view);
     }
     view.size = size;

@@ -46,7 +46,7 @@ export async function rotateDueKeys(job: RotateJob): Promise<Rotations> {
   let held = 0;
   const wanted: { key: Key; reason: RotationReason }[] = [];
   for (const key of await job.store.wornOut(job.wornAt, rotationsPerRun)) {
-    if (key.origin === 'AWS_KMS') wanted.push({ key, reason: { type: 'AUTOMATIC' } });
+    wanted.push({ key, reason: { type: 'AUTOMATIC' } });
   }
   for (const key of await job.store.dueForRotation(now, rotationsPerRun)) {
     const { rotation } = key;

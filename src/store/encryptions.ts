@@ -29,7 +29,7 @@ export function reserveEncryptions(
 }
 
 /**
- * Counts what a restored store has forgotten: each of its materials may have made all of it.
+ * Counts what a restored store has forgotten: each of its materials that encrypt under AES-GCM may have made all of it.
  * @param mark what has been reserved in all, by what no backup of the store holds
  * @returns how much that is
  */
@@ -40,6 +40,17 @@ export function countLost(db: Kysely<Schema>, mark: number): Promise<number> {
     await trx
       .updateTable('materials')
       .set((row) => ({ encryptions: row('encryptions', '+', lost) }))
+      .where((row) =>
+        row.exists(
+          row
+            .selectFrom('keys')
+            .select('keys.key_id')
+            .whereRef('keys.region', '=', 'materials.region')
+            .whereRef('keys.account', '=', 'materials.account')
+            .whereRef('keys.key_id', '=', 'materials.key_id')
+            .where('keys.key_spec', '=', 'SYMMETRIC_DEFAULT'),
+        ),
+      )
       .execute();
     await add(trx, lost);
     return lost;

@@ -89,7 +89,10 @@ export interface StoreWriter {
   unfinishedCreations(): Promise<readonly Key[]>;
   /** Enabled keys whose rotation is due, longest first. @param now milliseconds since the epoch */
   dueForRotation(now: number, limit: number): Promise<readonly Key[]>;
-  /** Enabled keys whose current material may have encrypted so often. */
+  /**
+   * Enabled symmetric keys, of those that Coffer generated, whose current material may have encrypted so often: no other
+   * rotates by itself. The most worn first.
+   */
   wornOut(encryptions: number, limit: number): Promise<readonly Key[]>;
   /** Keys with a material in `Creating`, being made or left behind by a process that died, or in `Abandoning`. */
   unfinishedRotations(): Promise<readonly Key[]>;

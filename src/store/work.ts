@@ -66,7 +66,10 @@ export async function wornOut(
     )
     .select(['keys.region', 'keys.account', 'keys.key_id'])
     .where('keys.state', '=', 'Enabled')
+    .where('keys.key_spec', '=', 'SYMMETRIC_DEFAULT')
+    .where('keys.origin', '=', 'AWS_KMS')
     .where('materials.encryptions', '>=', encryptions)
+    .orderBy('materials.encryptions', 'desc')
     .limit(limit)
     .execute();
   return findAll(db, worn);

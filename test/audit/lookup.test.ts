@@ -6,12 +6,14 @@ import {
   readdirSync,
   readFileSync,
   rmSync,
+  statSync,
   truncateSync,
   writeFileSync,
 } from 'node:fs';
 import { join } from 'node:path';
 import { expect } from 'chai';
 import fc from 'fast-check';
+import { Handles, IndexFile } from '../../src/audit/index/file.ts';
 import { type IndexEvent, Indexer } from '../../src/audit/index/indexer.ts';
 import {
   type LookedUpEvent,
@@ -21,7 +23,10 @@ import {
   type LookupQuery,
 } from '../../src/audit/lookup.ts';
 import type { AuditRecord } from '../../src/audit/record.ts';
-import { Bench, makeRecord } from './fixture.ts';
+import { openTrail } from '../../src/audit/writer.ts';
+import { systemClock } from '../../src/clock.ts';
+import { mountDisk } from '../disk.ts';
+import { Bench, mac, makeRecord } from './fixture.ts';
 
 const account = '111122223333';
 const region = 'us-east-1';
@@ -325,10 +330,14 @@ describe('looking events up', () => {
       expect(idsOf(await find())).to.deep.equal(ids);
       lookup = new Lookup(bench.folder);
       expect(idsOf(await find())).to.deep.equal(ids);
+      const made = files();
+      rmSync(first);
+      await indexer.run();
+      expect(files(), 'the one that is gone is made anew').to.deep.equal(made);
       rmSync(join(bench.folder, '.index'), { recursive: true });
       expect(idsOf(await find())).to.deep.equal(ids);
       await indexer.run();
-      expect(files().length).to.be.greaterThan(2);
+      expect(files()).to.deep.equal(made);
       expect(idsOf(await find())).to.deep.equal(ids);
     });
 
@@ -344,6 +353,41 @@ describe('looking events up', () => {
         expect(readFileSync(first).length).to.equal(whole.length);
         lookup = new Lookup(bench.folder);
         expect(idsOf(await find())).to.deep.equal(ids);
+      }
+    });
+
+    it('by what a full disk has taken of a chunk: it is taken back, and the rest follows later', async function () {
+      const disk = mountDisk();
+      if (disk === undefined) return this.skip();
+      try {
+        const { folder: trail } = disk;
+        const stream = { folder: trail, slot: 'worker-1', segmentBytes: 1024 * 1024 };
+        const writer = await openTrail({ ...stream, mac, clock: systemClock });
+        const records = Array.from({ length: 1_500 }, () => makeRecord());
+        await Promise.all(records.map((record) => writer.append(record)));
+        await writer.append(makeRecord());
+        await writer.close();
+        const full = new Indexer({ folder: disk.folder, onEvent: (event) => events.push(event) });
+        // Less than a chunk, and more than a page.
+        disk.fill(20_000);
+        await full.run();
+        expect(events.splice(0).map(({ type }) => type)).to.deep.equal(['failed']);
+        disk.free();
+        await full.run();
+        expect(events.splice(0).map(({ type }) => type)).to.deep.equal(['recovered']);
+        await full.close();
+        const folder = join(disk.folder, '.index');
+        const handles = new Handles();
+        for (const name of readdirSync(folder)) {
+          const file = new IndexFile(join(folder, name));
+          await file.refresh(Number.POSITIVE_INFINITY, handles);
+          expect(file.length, 'no torn chunk lies in it').to.equal(statSync(file.path).size);
+          for (const chunk of [...file.chunks])
+            expect(await file.read(chunk, handles)).not.to.equal(undefined);
+        }
+        await handles.close();
+      } finally {
+        disk.unmount();
       }
     });
 
@@ -394,6 +438,24 @@ describe('looking events up', () => {
     expect(await round()).to.equal(1);
     await append([makeRecord()]);
     expect((await pages({ maxResults: 50 })).length).to.equal(2_048 + 4);
+  });
+
+  it('reads an open segment little more than once, however slowly it grows', async function () {
+    if (process.platform !== 'linux') return this.skip();
+    const writer = await bench.open({ slot: 'worker-1', segmentBytes: 64 * 1024 * 1024 });
+    const read = () => Number(/rchar: (\d+)/.exec(readFileSync('/proc/self/io', 'utf8'))?.[1]);
+    const many = Array.from({ length: 100 }, () => makeRecord());
+    let bytes = 0;
+    for (let round = 0; round < 64; round += 1) {
+      await Promise.all(many.map((record) => writer.append(record)));
+      const before = read();
+      await indexer.run();
+      bytes += read() - before;
+    }
+    await writer.close();
+    expect(index()).to.have.length(1);
+    const { size } = statSync(bench.path(1));
+    expect(bytes / size).to.be.below(2);
   });
 
   it('does without an index where none can be made, and says so once', async () => {

@@ -1,65 +1,15 @@
-import { execFileSync } from 'node:child_process';
-import {
-  closeSync,
-  fstatSync,
-  ftruncateSync,
-  mkdirSync,
-  mkdtempSync,
-  openSync,
-  rmSync,
-  writeSync,
-} from 'node:fs';
-import { tmpdir } from 'node:os';
+import { mkdirSync } from 'node:fs';
 import { join } from 'node:path';
 import { setTimeout as pause } from 'node:timers/promises';
 import type { KMS } from '@aws-sdk/client-kms';
 import { expect } from 'chai';
+import { type Disk, mountDisk } from '../disk.ts';
 import { type Service, startService } from '../service.ts';
 import { type Facts, noFacts, seeded } from './facts.ts';
 import { startLoad } from './load.ts';
 import { creationsSettled, readStore, readTrail, verifyService, verifyToken, verifyTrail } from './verify.ts';
 
 const internal = 'KMSInternalException';
-
-/** A disk of 16 MiB, and a file on it that takes what is left. */
-interface Disk {
-  readonly folder: string;
-  /** Takes all but so many bytes. */
-  fill(left: number): void;
-  free(): void;
-  unmount(): void;
-}
-
-function mountDisk(): Disk | undefined {
-  const folder = mkdtempSync(join(tmpdir(), 'coffer-disk-'));
-  try {
-    execFileSync('mount', ['-t', 'tmpfs', '-o', 'size=16m', 'tmpfs', folder], { stdio: 'ignore' });
-  } catch {
-    rmSync(folder, { recursive: true, force: true });
-    return undefined;
-  }
-  const ballast = join(folder, 'ballast');
-  return {
-    folder,
-    fill(left) {
-      const file = openSync(ballast, 'a');
-      for (const chunk of [Buffer.alloc(65_536, 1), Buffer.alloc(1_024, 1)]) {
-        try {
-          for (;;) writeSync(file, chunk);
-        } catch {
-          // full, to this size of chunk
-        }
-      }
-      ftruncateSync(file, Math.max(0, fstatSync(file).size - left));
-      closeSync(file);
-    },
-    free: () => rmSync(ballast, { force: true }),
-    unmount() {
-      execFileSync('umount', ['-l', folder]);
-      rmSync(folder, { recursive: true, force: true });
-    },
-  };
-}
 
 const cases = [
   { what: 'the disk of store and trail', store: true, trail: true },

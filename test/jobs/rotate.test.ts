@@ -314,6 +314,19 @@ describe('the rotation of keys, on a real token and store', () => {
     }
   });
 
+  it('whatever is counted for a key of another kind, it stays what it is', async () => {
+    const spec = { KeySpec: 'ECC_NIST_P256', KeyUsage: 'SIGN_VERIFY' };
+    const { KeyMetadata } = await coffer.call<{ KeyMetadata: { KeyId: string } }>('CreateKey', spec);
+    const { KeyId } = KeyMetadata;
+    const scope = { region: 'us-east-1', account: '111122223333' };
+    const { currentMaterialId: materialId = '' } = (await coffer.identities.findKey(scope, KeyId)) ?? {};
+    const material = { ...scope, keyId: KeyId, materialId };
+    await coffer.store.reserveEncryptions(material, wornAtEncryptions, encryptionLimit);
+    expect(await run()).to.deep.equal(nothing);
+    const sign = { KeyId, Message: 'aGVsbG8=', SigningAlgorithm: 'ECDSA_SHA_256' };
+    expect(await code(coffer.call('Sign', sign))).to.equal('none');
+  });
+
   describe('that dies', () => {
     const died = new Error('died here');
     type Apply = Assembly['changes']['apply'];

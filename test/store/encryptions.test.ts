@@ -166,6 +166,19 @@ describe('the count of encryptions', () => {
       expect(countOf(two)).to.equal(8 * 4096);
     });
 
+    it('counts nothing for keys that encrypt in other ways, or not at all', async () => {
+      const symmetric = await addKey(writer);
+      const pair = await addKey(writer, { keySpec: 'RSA_2048' });
+      await writer.close();
+      copyFileSync(place.file, `${place.file}.backup`);
+      await reopen();
+      await spend(symmetric, 1);
+      await writer.close();
+      copyFileSync(`${place.file}.backup`, place.file);
+      await reopen();
+      expect([countOf(symmetric), countOf(pair)]).to.deep.equal([4096, 0]);
+    });
+
     it('and of one that was not, or whose mark is gone, is as it was', async () => {
       const key = await addKey(writer);
       await spend(key, 2);

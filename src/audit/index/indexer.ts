@@ -1,11 +1,12 @@
 import { constants } from 'node:fs';
-import { chmod, mkdir, open, stat, truncate } from 'node:fs/promises';
-import { join } from 'node:path';
+import { chmod, mkdir, open, readdir, truncate } from 'node:fs/promises';
+import { basename, join } from 'node:path';
 import { reasonOf } from '../error.ts';
 import { afterMilliseconds, type Schedule } from '../schedule.ts';
 import { listSegments, listSlots, segmentPath, streamFolder } from '../segment.ts';
+import { chunkBytes, chunkRows } from './chunk.ts';
 import { Handles, IndexFile, indexFolder, indexPath } from './file.ts';
-import { type ReadChunk, readChunks, streamOf } from './segment.ts';
+import { lookAt, type ReadChunk, readChunks, streamOf } from './segment.ts';
 
 /** What an operator should hear of. Look-ups are right without an index, and slow. */
 export type IndexEvent =
@@ -21,8 +22,8 @@ export interface IndexerOptions {
   readonly everyMilliseconds?: number;
 }
 
-/** A segment that is written to is read again when it has grown by so much: a chunk takes some times that. */
-const growthBytes = 512 * 1024;
+/** A segment that is written to is read again when it has grown by so much at least. */
+const growthBytes = 128 * 1024;
 /** Groups that must stand behind a chunk of a segment that is written to: none of its lines is taken back then. */
 const confirmations = 2;
 
@@ -36,10 +37,10 @@ export class Indexer {
   readonly #schedule: Schedule;
   readonly #every: number;
   readonly #files = new Map<string, IndexFile>();
-  /** Segments that are closed and indexed to their ends. */
-  readonly #done = new Set<string>();
-  /** How long a segment was when it was last read to no end. */
-  readonly #tried = new Map<string, number>();
+  /** The names of the indexes of segments that are closed and indexed to their ends. */
+  readonly #done = new Map<string, string>();
+  /** How long a segment was when it was last read to no end, and from which length on it is read again. */
+  readonly #tried = new Map<string, { readonly size: number; readonly again: number }>();
   #cancel: (() => void) | undefined;
   #running: Promise<void> = Promise.resolve();
   #failing = false;
@@ -95,11 +96,12 @@ export class Indexer {
     }
     const handles = new Handles();
     try {
+      const there = new Set(await readdir(index));
       for (const slot of await listSlots(this.#folder)) {
         const segments = await listSegments(streamFolder(this.#folder, slot));
         for (const segment of segments) {
           if (this.#closed) return;
-          await this.#index(slot, segment, segment !== segments.at(-1), handles);
+          await this.#index(slot, segment, segment !== segments.at(-1), there, handles);
         }
       }
     } finally {
@@ -107,15 +109,23 @@ export class Indexer {
     }
   }
 
-  /** @param closed whether nothing more is written to the segment */
-  async #index(slot: string, segment: number, closed: boolean, handles: Handles): Promise<void> {
+  /**
+   * @param closed whether nothing more is written to the segment
+   * @param there the names of the indexes there are
+   */
+  async #index(
+    slot: string,
+    segment: number,
+    closed: boolean,
+    there: ReadonlySet<string>,
+    handles: Handles,
+  ): Promise<void> {
     const path = segmentPath(streamFolder(this.#folder, slot), segment);
-    // A file that takes the place of another may get its inode.
-    const { size, ino, birthtimeMs } = await stat(path);
-    const name = `${path} ${ino} ${birthtimeMs}`;
-    if (this.#done.has(name)) return;
-    const tried = this.#tried.get(name) ?? 0;
-    if (!closed && size >= tried && size < tried + growthBytes) return;
+    const { size, identity } = await lookAt(path);
+    const name = `${path} ${identity}`;
+    if (there.has(this.#done.get(name) ?? '')) return;
+    const tried = this.#tried.get(name);
+    if (!closed && tried !== undefined && size >= tried.size && size < tried.again) return;
     const stream = await streamOf(path);
     if (stream === undefined) return;
     const file = await this.#file(indexPath(this.#folder, stream, segment), size, handles);
@@ -128,9 +138,11 @@ export class Indexer {
       }
       if (closed) for (const chunk of waiting) await this.#append(file, chunk);
     }
-    this.#tried.set(name, size);
+    // And so much further that what stands behind it makes it certain.
+    const again = Math.max(fullAt(waiting[0]), size) + growthBytes;
+    this.#tried.set(name, { size, again });
     if (!closed) return;
-    this.#done.add(name);
+    this.#done.set(name, basename(file.path));
     this.#tried.delete(name);
     this.#files.delete(file.path);
   }
@@ -159,7 +171,14 @@ export class Indexer {
     const { O_WRONLY, O_APPEND, O_CREAT, O_NOFOLLOW } = constants;
     const handle = await open(file.path, O_WRONLY | O_APPEND | O_CREAT | O_NOFOLLOW, 0o600);
     try {
-      await handle.appendFile(made.bytes);
+      const { size } = await handle.stat();
+      try {
+        await handle.appendFile(made.bytes);
+      } catch (cause) {
+        // A full disk takes a part: what is appended behind it later could not be believed.
+        await handle.truncate(size);
+        throw cause;
+      }
     } finally {
       await handle.close();
     }
@@ -170,4 +189,11 @@ export class Indexer {
 function isCertain([first, ...rest]: readonly ReadChunk[], closed: boolean): boolean {
   if (first === undefined || !first.full) return false;
   return closed || rest.reduce((groups, chunk) => groups + chunk.groups, 0) >= confirmations;
+}
+
+/** How long the segment will be when a chunk that has only begun is full, by the length of the lines so far. */
+function fullAt(begun: ReadChunk | undefined): number {
+  if (begun === undefined || begun.full) return 0;
+  const { from, to, rows } = begun.chunk.header;
+  return from + Math.min(chunkBytes, ((to - from) * chunkRows) / Math.max(1, rows));
 }

@@ -1,3 +1,4 @@
+import { stat } from 'node:fs/promises';
 import { setImmediate as turn } from 'node:timers/promises';
 import { parseLine } from '../line.ts';
 import { openToRead, readBlocks, splitLines } from '../read.ts';
@@ -47,6 +48,15 @@ export async function* readChunks(path: string, stream: string, from: number): A
     }
   }
   if (builder.to > builder.from) yield finish(false);
+}
+
+/**
+ * How long a segment is, and which file: the same number is soon given to another file, where one was removed.
+ * @param path of the segment
+ */
+export async function lookAt(path: string): Promise<{ readonly size: number; readonly identity: string }> {
+  const { size, ino, birthtimeMs } = await stat(path);
+  return { size, identity: `${ino} ${birthtimeMs}` };
 }
 
 /** @returns the stream that a segment's first line names; `undefined` where there is no such line yet */

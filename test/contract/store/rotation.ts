@@ -171,6 +171,27 @@ export function rotationContract(make: MakePlace): void {
     expect((await store.writer.dueForRotation(40, 1)).map(({ keyId }) => keyId)).to.deep.equal([early]);
   });
 
+  it('only enabled symmetric keys that Coffer generated wear out, the most worn first', async () => {
+    const worn = async (encryptions: number, over: Partial<Key> = {}) => {
+      const { keyId, currentMaterialId: materialId } = await addKey(store.writer, over);
+      await store.writer.reserveEncryptions({ ...scope, keyId, materialId }, encryptions, 100);
+      return keyId;
+    };
+    const pairOf = { keySpec: 'RSA_2048', keyUsage: 'ENCRYPT_DECRYPT' } as const;
+    for (let count = 0; count < 3; count += 1) {
+      await worn(99, { origin: 'EXTERNAL' });
+      await worn(99, pairOf);
+    }
+    const disabled = await worn(99);
+    const disable = { ...scope, type: 'key-state', from: ['Enabled'], to: 'Disabled' } as const;
+    await apply(store.writer, { ...disable, keyId: disabled });
+    const [less, more] = [await worn(50), await worn(60)];
+    await worn(49);
+    const found = async (limit: number) => (await store.writer.wornOut(50, limit)).map(({ keyId }) => keyId);
+    expect(await found(9)).to.deep.equal([more, less]);
+    expect(await found(1)).to.deep.equal([more]);
+  });
+
   it('a key that goes takes with it what was being made', async () => {
     const { keyId } = key;
     await apply(store.writer, creating(newMaterial(5)));
