@@ -5,6 +5,7 @@ import { identitiesMigration } from './0003-identities.ts';
 import { grants } from './0004-grants.ts';
 import { rotation } from './0005-rotation.ts';
 import { publicKeys } from './0006-public-keys.ts';
+import { imports } from './0007-imports.ts';
 
 /** Every migration by its name, which sorts in the order of time. One that has been released never changes. */
 export const migrations: Readonly<Record<string, Migration>> = {
@@ -14,4 +15,5 @@ export const migrations: Readonly<Record<string, Migration>> = {
   '0004-grants': grants,
   '0005-rotation': rotation,
   '0006-public-keys': publicKeys,
+  '0007-imports': imports,
 };
