@@ -20,6 +20,8 @@ export interface ServiceOptions {
   readonly trailFolder?: string;
   readonly segmentBytes?: number;
   readonly deadlineMilliseconds?: number;
+  /** Whether a host may unwrap imported material where the token can't; not where it isn't said. */
+  readonly hostUnwrap?: boolean;
   /** Added to the environment of `coffer serve`. */
   readonly environment?: Record<string, string>;
 }
@@ -177,6 +179,7 @@ async function prepare(folder: string, options: ServiceOptions): Promise<Service
       socketFolder: 'run',
       hosts: options.hosts ?? 2,
       start: true,
+      ...(options.hostUnwrap !== undefined && { hostUnwrap: options.hostUnwrap }),
       ...(options.deadlineMilliseconds !== undefined && {
         deadlineMilliseconds: options.deadlineMilliseconds,
       }),

@@ -2,6 +2,7 @@ import type { Logger } from 'pino';
 import type { Clock } from '../clock.ts';
 import { destroyDueKeys } from '../jobs/destroy.ts';
 import { DueTime } from '../jobs/due.ts';
+import { endWrappingKeys, expireMaterials } from '../jobs/expire.ts';
 import { compare, Unfinished } from '../jobs/reconcile.ts';
 import { rotateDueKeys } from '../jobs/rotate.ts';
 import { wornAtEncryptions } from '../keys/encryptions.ts';
@@ -12,6 +13,8 @@ import type { StoreWriter } from '../store/store.ts';
 
 const everyMilliseconds = 60_000;
 const healthEveryMilliseconds = 10_000;
+/** So late material may expire. */
+const expiryEveryMilliseconds = 1_000;
 
 export interface ChoreParts {
   readonly store: StoreWriter;
@@ -29,6 +32,8 @@ export class Chores {
   readonly #due: DueTime;
   #ending = false;
   #last: Promise<void> = Promise.resolve();
+  #expiring: Promise<void> = Promise.resolve();
+  #isExpiring = false;
   #timers: NodeJS.Timeout[] = [];
 
   constructor(parts: ChoreParts) {
@@ -66,6 +71,9 @@ export class Chores {
     next();
     this.#timers = [
       setInterval(next, everyMilliseconds),
+      setInterval(() => {
+        if (!this.#isExpiring) this.#expiring = this.#expire();
+      }, expiryEveryMilliseconds),
       // For the metrics alone, which checkHealth feeds.
       setInterval(() => void this.#parts.hsm.checkHealth().catch(() => undefined), healthEveryMilliseconds),
     ];
@@ -78,6 +86,7 @@ export class Chores {
       .abandonOld()
       .catch((cause: unknown) => log.error({ err: cause }, 'half-made keys could not be taken back'));
     await this.#rotate();
+    await this.#endWrappingKeys();
     try {
       const { destroyed, held, failures } = await destroyDueKeys({
         store,
@@ -122,10 +131,55 @@ export class Chores {
     }
   }
 
+  async #expire(): Promise<void> {
+    const { store, clock, log, metrics } = this.#parts;
+    this.#isExpiring = true;
+    try {
+      const { expired, failures } = await expireMaterials({
+        ...this.#parts,
+        due: this.#due,
+        ending: () => this.#ending,
+      });
+      for (const material of expired) {
+        log.warn(
+          material,
+          'imported key material has expired: its key works again when it is imported again',
+        );
+      }
+      for (const { keyId, cause } of failures) {
+        log.error({ keyId, err: cause }, 'expired key material could not be destroyed: it is tried again');
+      }
+      const next = await store.nextExpiry();
+      metrics.materialExpires(next === undefined ? undefined : (next - clock.now()) / 1000);
+    } catch (cause) {
+      log.error({ err: cause }, 'the job that deletes expired key material failed: it tries again');
+    } finally {
+      this.#isExpiring = false;
+    }
+  }
+
+  async #endWrappingKeys(): Promise<void> {
+    const { log } = this.#parts;
+    try {
+      const { ended, failures } = await endWrappingKeys({
+        ...this.#parts,
+        due: this.#due,
+        ending: () => this.#ending,
+      });
+      if (ended > 0) log.info({ keys: ended }, 'destroyed wrapping keys of imports whose time has come');
+      for (const { keyId, cause } of failures) {
+        log.error({ keyId, err: cause }, 'a wrapping key could not be destroyed: it is tried again');
+      }
+    } catch (cause) {
+      log.error({ err: cause }, 'the job that destroys wrapping keys failed: it tries again');
+    }
+  }
+
   /** Waits for the key in hand. */
   async stop(): Promise<void> {
     this.#ending = true;
     for (const timer of this.#timers) clearInterval(timer);
     await this.#last;
+    await this.#expiring;
   }
 }

@@ -1,7 +1,7 @@
 /** Comparing store and token, while keys are made and destroyed. */
 import { setTimeout as pause } from 'node:timers/promises';
 import type { TokenObject } from '../keys/hsm.ts';
-import type { KeyState } from '../keys/key.ts';
+import type { ImportState, KeyState } from '../keys/key.ts';
 import { isPairSpec, type KeySpec } from '../keys/spec/key-spec.ts';
 import { type Finding, finding, sameFinding } from './finding.ts';
 
@@ -13,6 +13,8 @@ export interface MaterialRow {
   readonly state: KeyState;
   /** Of a material that is not one of its key's yet; `Ready`, or nothing, of every other. */
   readonly materialState?: string;
+  /** Null, or nothing, of a material that the token made. */
+  readonly importState?: ImportState | null;
 }
 
 export interface CompareParts {
@@ -118,13 +120,20 @@ class Listing {
   }
 }
 
+const unfinished: ReadonlySet<string | null | undefined> = new Set([
+  'Creating',
+  'Abandoning',
+  'Importing',
+  'Deleting',
+]);
+
 /** Whether the objects of a material may be there or not: it is being made, or goes, or is yet to be imported. */
 function unsettledKind({
   state,
   materialState,
+  importState,
 }: MaterialRow): 'destroying' | 'unfinished' | 'import' | undefined {
   if (state === 'Destroying') return 'destroying';
-  if (state === 'PendingImport') return 'import';
-  const unfinished: ReadonlySet<string | undefined> = new Set(['Creating', 'Abandoning']);
-  return unfinished.has(state) || unfinished.has(materialState) ? 'unfinished' : undefined;
+  if (state === 'PendingImport' || importState === 'Deleted') return 'import';
+  return [state, materialState, importState].some((one) => unfinished.has(one)) ? 'unfinished' : undefined;
 }

@@ -5,10 +5,14 @@ import { type Hsm, HsmError } from '../keys/hsm.ts';
 import type { Key } from '../keys/key.ts';
 import { materialsInToken } from '../keys/material.ts';
 import type { ChangeWriter } from '../keys/repository.ts';
+import { endWrappingKey, type WrappingKey } from '../keys/wrapping-key.ts';
 import type { DueTime } from './due.ts';
 
 export interface DestroyJob {
-  readonly store: { dueForDeletion(now: number): Promise<readonly Key[]> };
+  readonly store: {
+    dueForDeletion(now: number): Promise<readonly Key[]>;
+    wrappingKeys(key: Key): Promise<readonly WrappingKey[]>;
+  };
   readonly changes: ChangeWriter;
   readonly hsm: Hsm;
   readonly clock: Clock;
@@ -46,7 +50,7 @@ export async function destroyDueKeys(
   return { destroyed, held, failures };
 }
 
-async function destroy(key: Key, { changes, hsm, clock }: DestroyJob): Promise<boolean> {
+async function destroy(key: Key, { store, changes, hsm, clock }: DestroyJob): Promise<boolean> {
   const { region, account, keyId } = key;
   const scope = { region, account };
   if (key.state === 'PendingDeletion') {
@@ -64,6 +68,7 @@ async function destroy(key: Key, { changes, hsm, clock }: DestroyJob): Promise<b
     if (type !== 'done') return false;
   }
   for (const { materialId } of materialsInToken(key)) await hsm.destroyKey({ keyId, materialId });
+  for (const wrappingKey of await store.wrappingKeys(key)) await endWrappingKey(wrappingKey, changes, hsm);
   const ARN = keyArn(key, keyId);
   const record = recordServiceEvent(clock, {
     name: 'DeleteKey',

@@ -6,15 +6,15 @@ import type { Clock } from '../clock.ts';
 import type { Hsm } from '../keys/hsm.ts';
 import type { Key } from '../keys/key.ts';
 import type { ChangeWriter, KeyChange } from '../keys/repository.ts';
+import { endWrappingKey } from '../keys/wrapping-key.ts';
 import { type CompareParts, compareStoreAndToken } from './compare.ts';
-import { destroyDueKeys } from './destroy.ts';
+import { type DestroyJob, destroyDueKeys } from './destroy.ts';
 import { DueTime } from './due.ts';
 import { type Finding, sameFinding } from './finding.ts';
 import { Unfinished, type UnfinishedParts } from './reconcile.ts';
 
 export interface ReconcileParts {
-  readonly store: CompareParts['store'] &
-    UnfinishedParts['store'] & { dueForDeletion(now: number): Promise<readonly Key[]> };
+  readonly store: CompareParts['store'] & UnfinishedParts['store'] & DestroyJob['store'];
   readonly changes: ChangeWriter;
   readonly hsm: Hsm;
   readonly clock: Clock;
@@ -24,11 +24,6 @@ export interface ReconcileParts {
   readonly record: (scope: Scope, done: MendRecord) => AuditRecord;
   /** Of what belongs to no key. */
   readonly scope: Scope;
-  /**
-   * Wrapping keys of imports that the store knows, by their ids, and until when their import tokens are valid
-   * (milliseconds since the epoch).
-   */
-  readonly imports?: () => Promise<ReadonlyMap<string, number>>;
 }
 
 export interface MendRecord {
@@ -58,8 +53,6 @@ export interface Reconciliation {
 const settleMilliseconds = 1_000;
 /** An answer on the control socket has room for so many. */
 const findingsTold = 1_000;
-/** An import token that has been invalid for so long is nobody's any more. */
-const importMilliseconds = 86_400_000;
 
 /** @param mend whether to mend what is safe, and not only tell it */
 export async function reconcile(parts: ReconcileParts, mend: boolean): Promise<Reconciliation> {
@@ -111,7 +104,14 @@ async function endDestructions({ store, changes, hsm, clock }: ReconcileParts): 
   const dueForDeletion = async (now: number) =>
     (await store.dueForDeletion(now)).filter(({ state }) => state === 'Destroying');
   const due = new DueTime(clock);
-  const { failures } = await destroyDueKeys({ store: { dueForDeletion }, changes, hsm, clock, due });
+  const wrappingKeys = (key: Key) => store.wrappingKeys(key);
+  const { failures } = await destroyDueKeys({
+    store: { dueForDeletion, wrappingKeys },
+    changes,
+    hsm,
+    clock,
+    due,
+  });
   const [first] = failures;
   if (first !== undefined) throw first.cause;
 }
@@ -132,17 +132,14 @@ function takenBack(change: KeyChange, record: ReconcileParts['record']): AuditRe
 }
 
 async function destroyWrappingKeys(parts: ReconcileParts, findings: readonly Finding[]): Promise<void> {
-  const { imports, clock } = parts;
-  const hsm: Hsm & { destroyWrappingKey?(wrappingId: string): Promise<boolean> } = parts.hsm;
-  if (imports === undefined || hsm.destroyWrappingKey === undefined) return;
-  const known = await imports();
-  const past = findings.flatMap(({ kind, subject }) => {
-    const validTo = known.get(subject);
-    const isPast = validTo !== undefined && validTo + importMilliseconds < clock.now();
-    return kind === 'wrapping-key' && isPast ? [subject] : [];
-  });
+  const { store, changes, hsm, clock } = parts;
+  const found = new Set(findings.filter(({ kind }) => kind === 'wrapping-key').map(({ subject }) => subject));
   const gone: string[] = [];
-  for (const id of past) if (await hsm.destroyWrappingKey(id)) gone.push(id);
+  for (const wrappingKey of await store.wrappingKeys()) {
+    const { wrappingId, validTo } = wrappingKey;
+    if (!found.has(wrappingId) || validTo > clock.now()) continue;
+    if (await endWrappingKey(wrappingKey, changes, hsm)) gone.push(wrappingId);
+  }
   await tell(parts, 'wrapping-key', gone);
 }
 

@@ -1,16 +1,17 @@
 import type { Clock } from '../clock.ts';
 import { abandonKey, abandonMaterial } from '../keys/abandon.ts';
 import type { Hsm } from '../keys/hsm.ts';
-import type { Key, PendingMaterialState } from '../keys/key.ts';
+import type { ImportState, Key, PendingMaterialState } from '../keys/key.ts';
 import type { ChangeWriter } from '../keys/repository.ts';
+import { endWrappingKey, type WrappingKey } from '../keys/wrapping-key.ts';
 
 /** A key that was `Creating` for so long has nobody who makes it: longer than any deadline on the way. */
 export const creationMilliseconds = 300_000;
 
-/** Clears up after processes that died while they made a key, or a key's next material. */
+/** Clears up after processes that died while they made a key, or made, imported or deleted a key's material. */
 export class Unfinished {
   readonly #parts: UnfinishedParts;
-  /** When a material was first seen, by the monotonic clock: a machine that slept, or was set, makes nothing old. */
+  /** When each was first seen, by the monotonic clock: a machine that slept, or was set, makes nothing old. */
   readonly #seen = new Map<string, number>();
 
   constructor(parts: UnfinishedParts) {
@@ -19,19 +20,25 @@ export class Unfinished {
 
   /** Takes back all of them: at start, when nobody makes keys. @returns how many */
   async abandonAll(): Promise<number> {
-    return this.#abandon(await this.#unfinished());
+    const { store, changes, hsm } = this.#parts;
+    let abandoned = await this.#abandon(await this.#unfinished());
+    for (const wrappingKey of await store.wrappingKeys()) {
+      if (wrappingKey.state === 'Ready') continue;
+      if (await endWrappingKey(wrappingKey, changes, hsm)) abandoned += 1;
+    }
+    return abandoned;
   }
 
-  /** Takes back those that have been seen for `creationMilliseconds`. @returns how many */
+  /** Takes back those that have been seen for `creationMilliseconds`, and what only has to go. @returns how many */
   async abandonOld(): Promise<number> {
     const now = this.#parts.clock.monotonic();
     const unfinished = await this.#unfinished();
-    const there = new Set(unfinished.map(({ materialId }) => materialId));
+    const there = new Set(unfinished.map(nameOf));
     for (const seen of this.#seen.keys()) if (!there.has(seen)) this.#seen.delete(seen);
-    for (const materialId of there) if (!this.#seen.has(materialId)) this.#seen.set(materialId, now);
+    for (const name of there) if (!this.#seen.has(name)) this.#seen.set(name, now);
     return this.#abandon(
       unfinished.filter(
-        ({ materialId }) => now - (this.#seen.get(materialId) ?? now) >= creationMilliseconds,
+        (half) => half.isGoing || now - (this.#seen.get(nameOf(half)) ?? now) >= creationMilliseconds,
       ),
     );
   }
@@ -39,22 +46,21 @@ export class Unfinished {
   async #unfinished(): Promise<Half[]> {
     const { store } = this.#parts;
     const keys = await store.unfinishedCreations();
-    const rotating = await store.unfinishedRotations();
+    const others = await store.unfinishedMaterials();
     return [
-      ...keys.map((key) => ({ key, materialId: key.currentMaterialId, whole: true })),
-      ...rotating.flatMap((key) =>
-        key.pending === undefined ? [] : [{ key, materialId: key.pending.materialId, whole: false }],
-      ),
+      ...keys.map((key) => ({ key, isGoing: false })),
+      ...others.flatMap((key) => unfinishedOf(key).map((half) => ({ key, ...half }))),
     ];
   }
 
   async #abandon(halves: readonly Half[]): Promise<number> {
     const { changes, hsm } = this.#parts;
     let abandoned = 0;
-    for (const { key, materialId, whole } of halves) {
-      const done = whole
-        ? await abandonKey(key, changes, hsm)
-        : await abandonMaterial(key, materialId, changes, hsm);
+    for (const { key, materialId } of halves) {
+      const done =
+        materialId === undefined
+          ? await abandonKey(key, changes, hsm)
+          : await abandonMaterial(key, materialId, changes, hsm);
       if (done) abandoned += 1;
     }
     return abandoned;
@@ -63,15 +69,30 @@ export class Unfinished {
 
 interface Half {
   readonly key: Key;
-  readonly materialId: string;
-  /** Whether it is all of the key, which nobody has seen then. */
-  readonly whole: boolean;
+  /** `undefined` where it is all of the key, which nobody has seen then. */
+  readonly materialId?: string;
+  /** Whether nobody makes it any more: it only has to go. */
+  readonly isGoing: boolean;
+}
+
+const nameOf = ({ key, materialId }: Half): string => materialId ?? key.keyId;
+
+function unfinishedOf({ materials, pending }: Key): Required<Omit<Half, 'key'>>[] {
+  const halves = materials.flatMap(({ materialId, import: given }) =>
+    given?.state === 'Importing' || given?.state === 'Deleting'
+      ? [{ materialId, isGoing: given.state === 'Deleting' }]
+      : [],
+  );
+  return pending === undefined || pending.state === 'PendingRotation'
+    ? halves
+    : [...halves, { materialId: pending.materialId, isGoing: pending.state === 'Abandoning' }];
 }
 
 export interface UnfinishedParts {
   readonly store: {
     unfinishedCreations(): Promise<readonly Key[]>;
-    unfinishedRotations(): Promise<readonly Key[]>;
+    unfinishedMaterials(): Promise<readonly Key[]>;
+    wrappingKeys(): Promise<readonly WrappingKey[]>;
   };
   readonly changes: ChangeWriter;
   readonly hsm: Hsm;
@@ -99,8 +120,10 @@ export async function compare(
         readonly materialId: string;
         readonly state: Key['state'];
         readonly materialState: 'Ready' | PendingMaterialState;
+        readonly importState: ImportState | null;
       }[]
     >;
+    wrappingKeys(): Promise<readonly WrappingKey[]>;
   },
   hsm: Hsm,
 ): Promise<Difference> {
@@ -110,14 +133,20 @@ export async function compare(
   );
   const lost: { keyId: string; materialId: string }[] = [];
   for await (const page of store.allMaterials()) {
-    for (const { keyId, materialId, state, materialState } of page) {
+    for (const { keyId, materialId, state, materialState, importState } of page) {
       const there = materials.delete(materialId);
-      if (!there && !unmade.has(state) && !unmade.has(materialState)) lost.push({ keyId, materialId });
+      const isWanted = importState === null || importState === 'Imported';
+      if (!there && isWanted && !unmade.has(state) && !unmade.has(materialState))
+        lost.push({ keyId, materialId });
     }
   }
+  const wrapping = new Set((await store.wrappingKeys()).map(({ wrappingId }) => wrappingId));
+  const strangers = objects.filter(
+    ({ kind, id }) => kind === 'unknown' || (kind === 'wrapping' && !wrapping.has(id)),
+  );
   return {
-    unexplained: [...materials.values(), ...objects.filter(({ kind }) => kind === 'unknown')].map(
-      ({ id, label }) => `${label || '(no label)'} ${id}`.trim(),
+    unexplained: [...materials.values(), ...strangers].map(({ id, label }) =>
+      `${label || '(no label)'} ${id}`.trim(),
     ),
     shells: objects.filter(({ kind }) => kind === 'shell').length,
     lost,

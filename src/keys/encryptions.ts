@@ -2,6 +2,7 @@ import { keyArn, type Scope } from '../arn.ts';
 import { KmsError } from '../errors.ts';
 import type { MaterialRef } from './hsm.ts';
 import type { Key } from './key.ts';
+import { awaitsImport } from './state.ts';
 
 /**
  * How often a key material may encrypt. Under AES-GCM with random 96-bit IVs no more than 2^32 times in all (NIST SP
@@ -54,27 +55,31 @@ export class Encryptions {
    * @throws KmsError KMSInvalidStateException (the promise rejects) where the material has encrypted enough
    */
   spend(key: Key): Promise<void> | undefined {
-    const block = this.#blocks.get(key.currentMaterialId) ?? this.#remember(key.currentMaterialId);
-    if (block.left === 0) return this.#wait(key, block);
+    const { currentMaterialId: materialId } = key;
+    if (materialId === undefined) return Promise.reject(awaitsImport(keyArn(key, key.keyId)));
+    const block = this.#blocks.get(materialId) ?? this.#remember(materialId);
+    if (block.left === 0) return this.#wait(key, materialId, block);
     block.left -= 1;
     // Early enough that the next block is there before this one is spent.
-    if (block.left === block.size >> 2) this.#reserve(key, block).catch(() => undefined);
+    if (block.left === block.size >> 2) this.#reserve(key, materialId, block).catch(() => undefined);
     return undefined;
   }
 
-  async #wait(key: Key, block: Block): Promise<void> {
+  async #wait(key: Key, materialId: string, block: Block): Promise<void> {
     while (block.left === 0) {
-      if (!(await this.#reserve(key, block))) {
+      if (!(await this.#reserve(key, materialId, block))) {
         throw new KmsError(
           'KMSInvalidStateException',
-          `${keyArn(key, key.keyId)} has encrypted as often as its key material may: rotate the key.`,
+          `${keyArn(key, key.keyId)} has encrypted as often as its key material may: ${
+            key.origin === 'EXTERNAL' ? 'import new key material and rotate the key' : 'rotate the key'
+          }.`,
         );
       }
     }
     block.left -= 1;
   }
 
-  #reserve({ region, account, keyId, currentMaterialId: materialId }: Key, block: Block): Promise<boolean> {
+  #reserve({ region, account, keyId }: Key, materialId: string, block: Block): Promise<boolean> {
     block.reserving ??= (async () => {
       const size = block.size === 0 ? firstBlock : Math.min(block.size * growth, largestBlock);
       try {

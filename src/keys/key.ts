@@ -23,6 +23,25 @@ export type KeyOrigin = 'AWS_KMS' | 'EXTERNAL';
 
 export type RotationType = 'AUTOMATIC' | 'ON_DEMAND';
 
+/**
+ * `Importing`: the token object may be there or not.
+ * `Imported`: it is there.
+ * `Deleting`: it is going, and nobody uses it any more.
+ * `Deleted`: it is gone, and the same material may be imported again.
+ */
+export type ImportState = 'Importing' | 'Imported' | 'Deleting' | 'Deleted';
+
+/** What is known of a material that was imported. */
+export interface Import {
+  readonly state: ImportState;
+  /** 64 lower-case hex digits: tells this material from all other of the key, and nothing of what it is. */
+  readonly fingerprint: string;
+  /** When it expires, in milliseconds since the epoch; only while it is there, and where it does. */
+  readonly validTo?: number;
+  /** What was said of it when it was last imported with a description. */
+  readonly description?: string;
+}
+
 /** One generation of a key's secret, an object in the token. */
 export interface Material {
   /** 16 random bytes as 32 lower-case hex digits: the token object's CKA_ID. */
@@ -33,6 +52,8 @@ export interface Material {
   readonly createdAt: number;
   /** How it became the current one, and when (milliseconds since the epoch); the first never did. */
   readonly rotation?: { readonly type: RotationType; readonly date: number };
+  /** Of material that the token didn't make. */
+  readonly import?: Import;
 }
 
 /**
@@ -62,9 +83,9 @@ export interface Key extends Scope {
   readonly createdAt: number;
   /** Milliseconds since the epoch; only while the state is `PendingDeletion` or `Destroying`. */
   readonly deletionDate?: number;
-  /** The material that encrypts: one of `materials`. */
-  readonly currentMaterialId: string;
-  /** Every material that still decrypts, oldest first. */
+  /** The material that encrypts: one of `materials`. None where no material was ever imported. */
+  readonly currentMaterialId?: string;
+  /** Every material that decrypts, oldest first; while the key awaits an import, its object may be missing. */
   readonly materials: readonly Material[];
   /** At most one at a time. */
   readonly pending?: PendingMaterial;
@@ -83,6 +104,18 @@ export interface Key extends Scope {
   readonly tags: readonly Tag[];
   /** Names of the aliases that name the key, in their order. */
   readonly aliases: readonly string[];
+}
+
+/** Whether all material is there that the key needs for what it does: else it awaits an import. */
+export function hasItsMaterial({ currentMaterialId, materials }: Key): boolean {
+  return (
+    currentMaterialId !== undefined &&
+    materials.every(({ import: given }) => given === undefined || given.state === 'Imported')
+  );
+}
+
+export function currentMaterialOf({ currentMaterialId, materials }: Key): Material | undefined {
+  return materials.find(({ materialId }) => materialId === currentMaterialId);
 }
 
 export interface Alias extends Scope {

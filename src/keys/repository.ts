@@ -6,6 +6,7 @@ import type { Tag } from '../tag.ts';
 import type { Grant } from './grant.ts';
 import type { GrantIndex, GrantsSought } from './grant-index.ts';
 import type { Alias, Key, KeyState, Material, RotationType } from './key.ts';
+import type { WrappingKey } from './wrapping-key.ts';
 
 /** What a grantee was given on a key. */
 export interface GrantsFound {
@@ -33,6 +34,8 @@ export interface KeyRepository {
   ): Promise<Page<Alias>>;
   /** Tags by key. */
   listTags(scope: Scope, keyId: string, after: string | undefined, limit: number): Promise<Page<Tag>>;
+  /** In whatever state it is. */
+  findWrappingKey(scope: Scope, wrappingId: string): Promise<WrappingKey | undefined>;
   /** The grants on a key that name a grantee by exactly this id. At once where they are cached. */
   findGrants(scope: Scope, keyId: string, granteeId: string): MaybePromise<GrantsFound>;
   /** Of those, the ones that are sought, however many there are. */
@@ -110,6 +113,7 @@ export type KeyChange = Scope &
       }
     | { readonly type: 'rotation-disabled'; readonly keyId: string; readonly from: readonly KeyState[] }
     | MaterialChange
+    | ImportChange
     | { readonly type: 'alias-created'; readonly alias: Alias; readonly from: readonly KeyState[] }
     | {
         readonly type: 'alias-updated';
@@ -148,6 +152,66 @@ export type KeyChange = Scope &
     /** Changes nothing in the store: what was done to the token is in the record. */
     | { readonly type: 'recorded' }
   );
+
+/**
+ * The steps of an import, and of the way back. A material that is new to the key is `Creating` while the token makes
+ * its object; then it is the current one, where it is the first, or awaits a rotation. A material that the key had before
+ * keeps its row. What comes to nothing is taken back as of a rotation: `material-abandoning`, `material-abandoned`.
+ *
+ * INVARIANT: a key is `PendingImport` where it lacks a material, and there alone, but for what is going.
+ */
+export type ImportChange =
+  | {
+      readonly type: 'material-importing';
+      readonly keyId: string;
+      readonly from: readonly KeyState[];
+      /** Its import is `Importing`; a conflict where the key has one of the same fingerprint. */
+      readonly material: Material;
+      /** What the current material must still be: `undefined` where there is none yet. */
+      readonly currentMaterialId: string | undefined;
+    }
+  /** A material that was `Deleted` is `Importing`. */
+  | {
+      readonly type: 'material-importing-again';
+      readonly keyId: string;
+      readonly from: readonly KeyState[];
+      readonly materialId: string;
+    }
+  | {
+      readonly type: 'material-imported';
+      readonly keyId: string;
+      readonly from: readonly KeyState[];
+      readonly materialId: string;
+      /** What its import must still be: `Imported` where only this changes. */
+      readonly was: 'Importing' | 'Imported';
+      readonly validTo: number | undefined;
+      /** The one it had where there is none. */
+      readonly description: string | undefined;
+      /** Of a pair. */
+      readonly publicKey?: Buffer | undefined;
+    }
+  /** From here nobody uses the material, and its object may go. One that awaits its rotation is none of the key's any more. */
+  | {
+      readonly type: 'material-deleting';
+      readonly keyId: string;
+      readonly from: readonly KeyState[];
+      readonly materialId: string;
+      /** What its `validTo` must still be, where that is why. */
+      readonly expired?: number;
+    }
+  | {
+      readonly type: 'wrapping-key-creating';
+      readonly wrappingKey: WrappingKey;
+      readonly from: readonly KeyState[];
+      /** How many a key may have in all that are in the token. */
+      readonly limit: number;
+    }
+  | { readonly type: 'wrapping-key-created'; readonly wrappingId: string }
+  /** Done also where it is `Destroying` already: from here nobody unwraps with it, and its object may go. */
+  | { readonly type: 'wrapping-key-destroying'; readonly wrappingId: string }
+  | { readonly type: 'wrapping-key-destroyed'; readonly wrappingId: string }
+  /** Removes a `Destroyed` row. */
+  | { readonly type: 'wrapping-key-forgotten'; readonly wrappingId: string };
 
 /**
  * The steps of a rotation. The material is `Creating` while the token makes its object, then it is the current one;

@@ -45,6 +45,8 @@ export type Begun =
 export async function beginRotation(key: Key, reason: RotationReason, parts: RotationParts): Promise<Begun> {
   const { region, account, keyId, currentMaterialId } = key;
   const { changes, hsm, clock } = parts;
+  // It has none to replace: it awaits its first import.
+  if (currentMaterialId === undefined) return { type: 'conflict' };
   const { type: rotationType, schedule } = reason;
   const material = newMaterial(keyId, clock.now());
   const rotation = {

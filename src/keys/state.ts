@@ -109,12 +109,16 @@ export function refusal(rule: StateRule, state: KeyState, arn: string): KmsError
     case 'pending-deletion':
       return new KmsError('KMSInvalidStateException', `${arn} is pending deletion.`);
     case 'pending-import':
-      return new KmsError('KMSInvalidStateException', `${arn} is pending import.`);
+      return awaitsImport(arn);
     case 'not-pending-deletion':
       return new KmsError('KMSInvalidStateException', `${arn} is not pending deletion.`);
     case 'imported':
       return wrongOrigin(arn, 'EXTERNAL');
   }
+}
+
+export function awaitsImport(arn: string): KmsError {
+  return new KmsError('KMSInvalidStateException', `${arn} is pending import.`);
 }
 
 /** @param origin what the key's is, and must not be for the operation */

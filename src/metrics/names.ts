@@ -25,6 +25,10 @@ export const names = {
     name: 'coffer_most_encryptions',
     help: 'What the current key material that has encrypted most may have done, of 4294967296: alarm above 3221225472.',
   },
+  materialExpires: {
+    name: 'coffer_imported_material_expires_seconds',
+    help: 'Until the next imported key material expires and its key stops working; absent where none does. Alarm below what importing it again takes; below 0 it could not be deleted.',
+  },
   missingObjects: {
     name: 'coffer_missing_objects_total',
     help: 'Requests that needed a token object that the store knows and the token has lost. Alarm on any.',

@@ -30,6 +30,8 @@ export interface Metrics {
   mostEncryptions(count: number): void;
   /** What the rotation job did. */
   rotations(rotated: number, failed: number): void;
+  /** @param seconds until the next imported material expires; `undefined` where none does */
+  materialExpires(seconds: number | undefined): void;
   /** A token object that the store knows is not there. */
   missingObject(): void;
   /** @param outcome `unsigned`: written, without a MAC */
@@ -99,6 +101,9 @@ export function createMetrics(operations: Iterable<string>): Metrics {
   const rotations = new Counter({ ...names.rotations, labelNames: ['outcome'], registers });
   // From zero on, so that the first one that goes wrong is an increase.
   for (const outcome of ['rotated', 'failed']) rotations.inc({ outcome }, 0);
+  // Only the primary knows it, and where nothing expires there is no number to tell.
+  const materialExpires = new Gauge({ ...names.materialExpires, aggregator: 'max', registers });
+  materialExpires.remove();
   const missingObjects = new Counter({ ...names.missingObjects, registers });
   const trailFlushes = new Counter({ ...names.trailFlushes, labelNames: ['outcome'], registers });
   for (const outcome of ['written', 'unsigned', 'failed']) trailFlushes.inc({ outcome }, 0);
@@ -129,6 +134,8 @@ export function createMetrics(operations: Iterable<string>): Metrics {
       rotations.inc({ outcome: 'rotated' }, rotated);
       rotations.inc({ outcome: 'failed' }, failed);
     },
+    materialExpires: (seconds) =>
+      seconds === undefined ? materialExpires.remove() : materialExpires.set(seconds),
     missingObject: () => missingObjects.inc(),
     trailFlush(outcome, records, seconds) {
       trailFlushes.inc({ outcome });

@@ -2,10 +2,11 @@ import { randomUUID } from 'node:crypto';
 import { z } from 'zod';
 import type { Scope } from '../arn.ts';
 import { abandonKey } from '../keys/abandon.ts';
-import type { Key } from '../keys/key.ts';
+import type { Key, KeyOrigin } from '../keys/key.ts';
 import { newMaterial } from '../keys/material.ts';
 import { tagFacts } from './condition.ts';
 import { internalError } from './failure.ts';
+import { requireImports } from './import-capability.ts';
 import { members } from './input.ts';
 import { lackingAlgorithms, notSupported, specNames, usageNames, wantedKind } from './key-kind.ts';
 import { checkLockout, storedPolicy } from './key-policy.ts';
@@ -32,13 +33,13 @@ export const createKey = defineOperation({
   plan(input, caller, services) {
     const tags = checkTags(input.Tags ?? []);
     const { keySpec, keyUsage } = wantedKind(input);
-    checkSupported(input);
+    const origin = wantedOrigin(input);
     const bypass = input.BypassPolicyLockoutSafetyCheck === true;
     const facts = {
       ...tagFacts(tags),
       'kms:keyspec': keySpec,
       'kms:keyusage': keyUsage,
-      'kms:keyorigin': 'AWS_KMS',
+      'kms:keyorigin': origin,
       'kms:multiregion': 'false',
       'kms:bypasspolicylockoutsafetycheck': String(bypass),
     };
@@ -54,6 +55,7 @@ export const createKey = defineOperation({
             ? undefined
             : await storedPolicy(input.Policy, 'key', services.identities);
         const lacking = await lackingAlgorithms(keySpec, keyUsage, services.hsm);
+        if (origin === 'EXTERNAL') await requireImports(keySpec, keyUsage, services.hsm);
         const key = newKey(
           scope,
           {
@@ -62,6 +64,7 @@ export const createKey = defineOperation({
             tags,
             keySpec,
             keyUsage,
+            origin,
             ...(lacking && { lacking }),
           },
           services.clock.now(),
@@ -69,20 +72,23 @@ export const createKey = defineOperation({
         if (policy !== undefined && !bypass) await checkLockout(policy, key, caller, services);
         const { type } = await services.changes.apply({ ...scope, type: 'key-creating', key }, undefined);
         if (type !== 'done') throw internalError(`a new key was refused as \`${type}\``);
-        const material = { keyId: key.keyId, materialId: key.currentMaterialId };
         let publicKey: Buffer | undefined;
-        try {
-          publicKey = await services.hsm.generateKey(material, keySpec, keyUsage);
-        } catch (cause) {
-          // Where even this fails, nobody sees the row, and the primary's job clears it up.
-          await abandonKey(key, services.changes, services.hsm).catch(() => false);
-          throw cause;
+        const { keyId, currentMaterialId: materialId } = key;
+        if (materialId !== undefined) {
+          try {
+            publicKey = await services.hsm.generateKey({ keyId, materialId }, keySpec, keyUsage);
+          } catch (cause) {
+            // Where even this fails, nobody sees the row, and the primary's job clears it up.
+            await abandonKey(key, services.changes, services.hsm).catch(() => false);
+            throw cause;
+          }
         }
-        const made: Key = { ...key, state: 'Enabled', ...(publicKey && { publicKey }) };
+        const state = materialId === undefined ? 'PendingImport' : 'Enabled';
+        const made: Key = { ...key, state, ...(publicKey && { publicKey }) };
         const output = { KeyMetadata: keyMetadata(made) };
         return {
           type: 'change',
-          change: { ...scope, type: 'key-created', keyId: key.keyId, ...(publicKey && { publicKey }) },
+          change: { ...scope, type: 'key-created', keyId, ...(publicKey && { publicKey }) },
           output,
           responseElements: output,
           keys: [made],
@@ -95,31 +101,26 @@ export const createKey = defineOperation({
 
 function newKey(
   scope: Scope,
-  given: Pick<Key, 'description' | 'policy' | 'tags' | 'keySpec' | 'keyUsage' | 'lacking'>,
+  given: Pick<Key, 'description' | 'policy' | 'tags' | 'keySpec' | 'keyUsage' | 'origin' | 'lacking'>,
   now: number,
 ): Key {
   const keyId = randomUUID();
-  const material = newMaterial(keyId, now);
+  const material = given.origin === 'AWS_KMS' ? newMaterial(keyId, now) : undefined;
   return {
     ...scope,
     keyId,
     state: 'Creating',
     ...given,
-    origin: 'AWS_KMS',
     createdAt: now,
-    currentMaterialId: material.materialId,
-    materials: [material],
+    ...(material && { currentMaterialId: material.materialId }),
+    materials: material === undefined ? [] : [material],
     aliases: [],
   };
 }
 
 /** What AWS has and Coffer has not yet is refused by name. */
-function checkSupported(given: z.infer<typeof input>): void {
-  const wanted: readonly (readonly [string, string | boolean | undefined, string | boolean])[] = [
-    ['Origin', given.Origin, 'AWS_KMS'],
-    ['MultiRegion', given.MultiRegion, false],
-  ];
-  for (const [member, value, supported] of wanted) {
-    if (value !== undefined && value !== supported) throw notSupported(member, String(value));
-  }
+function wantedOrigin({ Origin: origin = 'AWS_KMS', MultiRegion }: z.infer<typeof input>): KeyOrigin {
+  if (origin !== 'AWS_KMS' && origin !== 'EXTERNAL') throw notSupported('Origin', origin);
+  if (MultiRegion === true) throw notSupported('MultiRegion', 'true');
+  return origin;
 }

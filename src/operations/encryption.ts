@@ -1,5 +1,5 @@
 import { KmsError } from '../errors.ts';
-import type { Key } from '../keys/key.ts';
+import { currentMaterialOf, type Key } from '../keys/key.ts';
 import type { Facts, Services, Subject } from './operation.ts';
 import { requestAlias } from './resolve.ts';
 
@@ -37,7 +37,7 @@ export function algorithmFacts(named: string = 'SYMMETRIC_DEFAULT'): Facts {
 
 /** The id, as the API shows it, of the material that encrypts. */
 export function currentMaterial(key: Key): { keyId: string; materialId: string; keyMaterialId: string } {
-  const material = key.materials.find(({ materialId }) => materialId === key.currentMaterialId);
+  const material = currentMaterialOf(key);
   if (material === undefined) {
     throw new KmsError('KMSInternalException', 'The request failed.', {
       detail: `key ${key.keyId} has no current material`,

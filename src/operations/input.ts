@@ -88,6 +88,7 @@ export const members = {
   policyName: text(1, 128).regex(/^[\w]+$/),
   pendingWindowInDays: integer(1, 365),
   rotationPeriodInDays: integer(90, 2560),
+  keyMaterialId: text(64, 64).regex(/^[a-f0-9]+$/),
   includeKeyMaterial: z.enum(['ALL_KEY_MATERIAL', 'ROTATIONS_ONLY']),
   tags: z.array(z.strictObject({ TagKey: text(1, 128), TagValue: text(0, 256) })).max(listLimit),
   // More than a key can have, and few enough that a request is recorded whole and done in a moment.

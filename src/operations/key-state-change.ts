@@ -1,6 +1,6 @@
 import { z } from 'zod';
 import { keyArn } from '../arn.ts';
-import type { Key, KeyState } from '../keys/key.ts';
+import { hasItsMaterial, type Key, type KeyState } from '../keys/key.ts';
 import type { StateRule } from '../keys/state.ts';
 import { members } from './input.ts';
 import { planKeyChange } from './key-change.ts';
@@ -11,7 +11,7 @@ import { defineOperation, type Operation } from './operation.ts';
 function keyStateChange(
   name: OperationName,
   rule: StateRule,
-  to: KeyState,
+  to: (key: Key) => KeyState,
   output: (key: Key) => object | undefined,
 ): Operation {
   return defineOperation({
@@ -23,15 +23,29 @@ function keyStateChange(
         const answer = output(key);
         return {
           type: 'change',
-          change: { ...target, type: 'key-state', to },
+          change: { ...target, type: 'key-state', to: to(key) },
           ...(answer !== undefined && { output: answer, responseElements: answer }),
         };
       }),
   });
 }
 
-export const enableKey = keyStateChange('EnableKey', 'switch', 'Enabled', () => undefined);
-export const disableKey = keyStateChange('DisableKey', 'switch', 'Disabled', () => undefined);
-export const cancelKeyDeletion = keyStateChange('CancelKeyDeletion', 'cancel', 'Disabled', (key) => ({
-  KeyId: keyArn(key, key.keyId),
-}));
+export const enableKey = keyStateChange(
+  'EnableKey',
+  'switch',
+  () => 'Enabled',
+  () => undefined,
+);
+export const disableKey = keyStateChange(
+  'DisableKey',
+  'switch',
+  () => 'Disabled',
+  () => undefined,
+);
+/** A key that lost imported material while it waited can't be enabled before it has that again. */
+export const cancelKeyDeletion = keyStateChange(
+  'CancelKeyDeletion',
+  'cancel',
+  (key) => (hasItsMaterial(key) ? 'Disabled' : 'PendingImport'),
+  (key) => ({ KeyId: keyArn(key, key.keyId) }),
+);

@@ -1,9 +1,9 @@
 import { z } from 'zod';
-import type { Key, Material } from '../keys/key.ts';
+import type { Import, Key, Material, PendingMaterial } from '../keys/key.ts';
 import type { Page } from '../page.ts';
 import { members } from './input.ts';
 import { listPage } from './list.ts';
-import { timestamp } from './metadata.ts';
+import { expirationMembers, timestamp } from './metadata.ts';
 import { defineOperation } from './operation.ts';
 import { resolveKey } from './resolve.ts';
 import { checkRotates } from './rotation.ts';
@@ -26,7 +26,9 @@ export const listKeyRotations = defineOperation({
       validate: () => checkRotates(key, ['AWS_KMS', 'EXTERNAL']),
       async run() {
         const listed =
-          include === 'ALL_KEY_MATERIAL' ? key.materials : key.materials.filter(({ rotation }) => rotation);
+          include === 'ALL_KEY_MATERIAL'
+            ? [...key.materials, ...(key.pending?.state === 'PendingRotation' ? [key.pending] : [])]
+            : key.materials.filter(({ rotation }) => rotation);
         const { items, rest } = await listPage(
           'ListKeyRotations',
           `${key.keyId} ${include}`,
@@ -42,18 +44,37 @@ export const listKeyRotations = defineOperation({
   },
 });
 
+type Listed = Material | PendingMaterial;
+
 /** @param after the last `KeyMaterialId` of the page before: rotations only ever add to the end */
-function page(all: readonly Material[], after: string | undefined, limit: number): Page<Material> {
+function page(all: readonly Listed[], after: string | undefined, limit: number): Page<Listed> {
   const begin = all.findIndex(({ keyMaterialId }) => keyMaterialId === after) + 1;
   const items = all.slice(begin, begin + limit);
   return { items, next: begin + limit < all.length ? items.at(-1)?.keyMaterialId : undefined };
 }
 
-function entry(key: Key, { materialId, keyMaterialId, rotation }: Material): object {
+function entry(key: Key, material: Listed): object {
+  const { materialId, keyMaterialId, import: given } = material;
+  const rotation = 'state' in material ? undefined : material.rotation;
   return {
     KeyId: key.keyId,
     KeyMaterialId: keyMaterialId,
-    KeyMaterialState: materialId === key.currentMaterialId ? 'CURRENT' : 'NON_CURRENT',
+    ...(given && importMembers(given)),
+    KeyMaterialState:
+      'state' in material
+        ? 'PENDING_ROTATION'
+        : materialId === key.currentMaterialId
+          ? 'CURRENT'
+          : 'NON_CURRENT',
     ...(rotation && { RotationDate: timestamp(rotation.date), RotationType: rotation.type }),
+  };
+}
+
+function importMembers({ state, validTo, description }: Import): object {
+  const isImported = state === 'Imported';
+  return {
+    ...(description && { KeyMaterialDescription: description }),
+    ImportState: isImported ? 'IMPORTED' : 'PENDING_IMPORT',
+    ...(isImported && expirationMembers(validTo)),
   };
 }

@@ -1,5 +1,5 @@
 import { keyArn } from '../arn.ts';
-import { algorithmsOfKey, type Key } from '../keys/key.ts';
+import { algorithmsOfKey, currentMaterialOf, type Key } from '../keys/key.ts';
 import type { Algorithm } from '../keys/spec/algorithm.ts';
 import { publicState } from '../keys/state.ts';
 
@@ -21,6 +21,7 @@ export function keyMetadata(key: Key): object {
     KeyUsage: key.keyUsage,
     KeyState: state,
     ...(key.deletionDate !== undefined && { DeletionDate: timestamp(key.deletionDate) }),
+    ...expirationOf(key),
     Origin: key.origin,
     KeyManager: 'CUSTOMER',
     CustomerMasterKeySpec: key.keySpec,
@@ -29,10 +30,24 @@ export function keyMetadata(key: Key): object {
     MultiRegion: false,
     // Only of keys that can have several: others never tell theirs.
     ...(key.keySpec === 'SYMMETRIC_DEFAULT' && {
-      CurrentKeyMaterialId: key.materials.find(({ materialId }) => materialId === key.currentMaterialId)
-        ?.keyMaterialId,
+      CurrentKeyMaterialId: currentMaterialOf(key)?.keyMaterialId,
     }),
   };
+}
+
+/** Of what is there of a key's imported material, the earliest end. */
+function expirationOf({ materials }: Key): object | undefined {
+  const there = materials.flatMap(({ import: given }) => (given?.state === 'Imported' ? [given] : []));
+  if (there.length === 0) return undefined;
+  const ends = there.flatMap(({ validTo }) => (validTo === undefined ? [] : [validTo]));
+  return expirationMembers(ends.length === 0 ? undefined : Math.min(...ends));
+}
+
+/** @param validTo milliseconds since the epoch */
+export function expirationMembers(validTo: number | undefined): object {
+  return validTo === undefined
+    ? { ExpirationModel: 'KEY_MATERIAL_DOES_NOT_EXPIRE' }
+    : { ExpirationModel: 'KEY_MATERIAL_EXPIRES', ValidTo: timestamp(validTo) };
 }
 
 /** The key's algorithms under the name that they have for its usage. */

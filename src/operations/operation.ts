@@ -122,10 +122,14 @@ export type Result =
       readonly responseElements?: object;
       /** For the trail, where they are known only now (a key just made). */
       readonly keys?: readonly Key[];
-      /** What else the trail tells of the change: what the service did because of the request. */
+      /** For the trail's `additionalEventData`: what the API has no member for. */
+      readonly additional?: Readonly<Record<string, string>>;
+      /** What the trail tells of the change besides: what the service did because of the request. */
       readonly events?: readonly AuditRecord[];
       /** Takes back what was prepared, where the change was not made. */
       undo?(): Promise<unknown>;
+      /** What is left to do when the change is made: whether it is done or not changes no answer, a job sees to it too. */
+      readonly afterwards?: () => Promise<unknown>;
       /** What a refusal of the store means for this operation. */
       readonly refused?: (refusal: Refusal) => KmsError;
     };

@@ -93,10 +93,9 @@ export function createPipeline(
       response: response === undefined ? null : trailForm(response),
       resources: touched(visible(rest.subjects ?? progress.subjects, call.principal, error)),
       ...(error !== undefined && { error }),
-      ...((call.unrecorded !== undefined || decidedBy !== undefined) && {
-        additional: { unrecorded: call.unrecorded, decidedBy },
+      ...((call.unrecorded !== undefined || decidedBy !== undefined || additional !== undefined) && {
+        additional: { unrecorded: call.unrecorded, decidedBy, ...additional },
       }),
-      ...(additional !== undefined && { additional }),
     });
   }
 
@@ -139,6 +138,7 @@ export function createPipeline(
     operation: Operation,
     prepared: Prepared,
     progress: Progress,
+    isFirst: boolean,
   ): Promise<Outcome> {
     const caller: Caller = {
       principal: call.principal,
@@ -164,7 +164,7 @@ export function createPipeline(
         'The request would have succeeded, but the DryRun option is set.',
       );
     }
-    const result = await plan.run();
+    const result = await run(plan, isFirst);
     if (result.type === 'answer') {
       const { responseElements: shown, additional } = result;
       const entry = record(call, progress, {
@@ -174,16 +174,18 @@ export function createPipeline(
       return { done: true, output: result.output, entry };
     }
     if (result.type === 'conflict') return { done: false };
-    const { output, responseElements, keys, refused } = result;
+    const { output, responseElements, keys, refused, additional } = result;
     const subjects =
       keys?.map((key): Subject => ({ type: 'key', action: '', key, rule: 'look' })) ?? plan.subjects;
     const entry = record(call, progress, {
       ...(responseElements && { response: responseElements }),
       subjects,
+      ...(additional && { additional }),
     });
     const outcome = await apply(result, [...sharedRecords(entry, subjects), ...(result.events ?? [])]);
     switch (outcome.type) {
       case 'done':
+        await result.afterwards?.().catch(() => undefined);
         return { done: true, output, entry: undefined };
       case 'conflict':
         return { done: false };
@@ -208,7 +210,7 @@ export function createPipeline(
         const waiting = services.fresh?.();
         if (waiting !== undefined) await waiting;
         for (let left = attempts; left > 0 && !outcome.done; left -= 1) {
-          outcome = await attempt(call, operation, prepared, progress);
+          outcome = await attempt(call, operation, prepared, progress, left === attempts);
         }
         if (!outcome.done) throw internalError('a change met a conflict at every attempt');
       } catch (cause) {
@@ -310,6 +312,21 @@ function auditCaller(principal: Principal): AuditCaller {
 type Outcome =
   | { readonly done: false }
   | { readonly done: true; readonly output: object | undefined; readonly entry: AuditRecord | undefined };
+
+/** Imported material may go between the check and the use: the key is looked at once more before its loss is an alarm. */
+async function run(plan: Plan, isFirst: boolean): Promise<Result> {
+  try {
+    return await plan.run();
+  } catch (cause) {
+    const isMissing = cause instanceof HsmError && cause.kind === 'missing-object';
+    if (isFirst && isMissing && plan.subjects.some(ofImportedKey)) return { type: 'conflict' };
+    throw cause;
+  }
+}
+
+function ofImportedKey(subject: Subject): boolean {
+  return subject.type === 'key' && subject.key.origin === 'EXTERNAL';
+}
 
 /** After the permission on everything: who may not use a key learns nothing of its state. */
 function checkStates(operation: Operation, plan: Plan): void {

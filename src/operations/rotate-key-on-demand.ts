@@ -3,7 +3,8 @@ import { keyArn } from '../arn.ts';
 import { KmsError } from '../errors.ts';
 import { abandonMaterial } from '../keys/abandon.ts';
 import type { Key } from '../keys/key.ts';
-import { beginRotation } from '../keys/rotate.ts';
+import { beginRotation, onDemandLimit } from '../keys/rotate.ts';
+import { allowedStates } from '../keys/state.ts';
 import { members } from './input.ts';
 import { planKeyChange } from './key-change.ts';
 import { defineOperation, type Result, type Services } from './operation.ts';
@@ -16,9 +17,9 @@ export const rotateKeyOnDemand = defineOperation({
   async plan(input, caller, services) {
     const name = 'RotateKeyOnDemand';
     const plan = await planKeyChange(name, 'use', input.KeyId, caller, services, (_, key) =>
-      rotate(key, services),
+      key.origin === 'EXTERNAL' ? rotateImported(key, services) : rotate(key, services),
     );
-    return { ...plan, validate: () => checkRotates(plan.key, ['AWS_KMS']) };
+    return { ...plan, validate: () => checkRotates(plan.key, ['AWS_KMS', 'EXTERNAL']) };
   },
 });
 
@@ -28,11 +29,7 @@ export const rotateKeyOnDemand = defineOperation({
  */
 async function rotate(key: Key, services: Services): Promise<Result> {
   const arn = keyArn(key, key.keyId);
-  const limit = () =>
-    new KmsError(
-      'LimitExceededException',
-      `The on-demand rotations limit has been reached for the given keyId. No more on-demand rotations can be performed for this key: ${arn}`,
-    );
+  const limit = () => limitReached(arn);
   const begun = await beginRotation(key, { type: 'ON_DEMAND' }, services);
   switch (begun.type) {
     case 'conflict':
@@ -52,4 +49,43 @@ async function rotate(key: Key, services: Services): Promise<Result> {
         refused: limit,
       };
   }
+}
+
+/** The material that was imported for it becomes the current one. */
+function rotateImported(key: Key, services: Services): Result {
+  const { region, account, keyId, pending, currentMaterialId } = key;
+  const arn = keyArn(key, keyId);
+  if (pending?.state !== 'PendingRotation' || currentMaterialId === undefined) {
+    throw new KmsError(
+      'KMSInvalidStateException',
+      `${arn} has no key material that is pending rotation: import new key material first.`,
+    );
+  }
+  const { clock } = services;
+  return {
+    type: 'change',
+    change: {
+      region,
+      account,
+      keyId,
+      type: 'material-rotated',
+      from: allowedStates('use'),
+      materialId: pending.materialId,
+      rotationType: 'ON_DEMAND',
+      date: clock.now(),
+      currentMaterialId,
+      limit: onDemandLimit,
+    },
+    output: { KeyId: keyId },
+    responseElements: { KeyId: arn },
+    events: [recordRotation(clock, key, pending, 'ON_DEMAND')],
+    refused: () => limitReached(arn),
+  };
+}
+
+function limitReached(arn: string): KmsError {
+  return new KmsError(
+    'LimitExceededException',
+    `The on-demand rotations limit has been reached for the given keyId. No more on-demand rotations can be performed for this key: ${arn}`,
+  );
 }

@@ -3,7 +3,13 @@ import { recordServiceEvent } from '../audit/build.ts';
 import type { AuditRecord } from '../audit/record.ts';
 import type { Clock } from '../clock.ts';
 import { KmsError } from '../errors.ts';
-import type { Key, KeyOrigin, Material, RotationType } from '../keys/key.ts';
+import {
+  currentMaterialOf,
+  type Key,
+  type KeyOrigin,
+  type Material,
+  type RotationType,
+} from '../keys/key.ts';
 import { wrongOrigin } from '../keys/state.ts';
 
 /** What the operations that rotate and the job have in common. */
@@ -21,7 +27,12 @@ export function checkRotates(key: Key, origins: readonly KeyOrigin[]): void {
 }
 
 /** As CloudTrail shows it (AWS KMS developer guide, "RotateKey" log entry). */
-export function recordRotation(clock: Clock, key: Key, material: Material, type: RotationType): AuditRecord {
+export function recordRotation(
+  clock: Clock,
+  key: Key,
+  material: Pick<Material, 'keyMaterialId'>,
+  type: RotationType,
+): AuditRecord {
   const { region, account, keyId, origin } = key;
   return recordServiceEvent(clock, {
     name: 'RotateKey',
@@ -31,12 +42,8 @@ export function recordRotation(clock: Clock, key: Key, material: Material, type:
     details: {
       rotationType: type,
       keyOrigin: origin,
-      previousKeyMaterialId: keyMaterialId(key),
+      previousKeyMaterialId: currentMaterialOf(key)?.keyMaterialId,
       currentKeyMaterialId: material.keyMaterialId,
     },
   });
-}
-
-function keyMaterialId({ materials, currentMaterialId }: Key): string | undefined {
-  return materials.find(({ materialId }) => materialId === currentMaterialId)?.keyMaterialId;
 }

@@ -1,13 +1,14 @@
 import type { Kysely } from 'kysely';
 import type { Scope } from '../arn.ts';
 import type { Alias, Key, KeyState } from '../keys/key.ts';
+import type { WrappingKey } from '../keys/wrapping-key.ts';
 import { type Page, page } from '../page.ts';
 import type { Tag } from '../tag.ts';
 import { listAccounts } from './accounts.ts';
 import { directory } from './directory.ts';
 import { grantReader } from './grants.ts';
 import { identityReader } from './identities.ts';
-import { selectKeys, toAlias, toKeys, withNames } from './rows.ts';
+import { selectKeys, toAlias, toKeys, toWrappingKey, withNames } from './rows.ts';
 import type { Schema } from './schema.ts';
 import type { StoreReader } from './store.ts';
 import { useReader } from './uses.ts';
@@ -45,6 +46,17 @@ export function storeReader(db: Kysely<Schema>): StoreReader {
         .execute();
       const [key] = toKeys(rows);
       return key && withNames(db, key);
+    },
+
+    async findWrappingKey(scope: Scope, wrappingId: string): Promise<WrappingKey | undefined> {
+      const row = await db
+        .selectFrom('wrapping_keys')
+        .selectAll()
+        .where('region', '=', scope.region)
+        .where('account', '=', scope.account)
+        .where('wrapping_id', '=', wrappingId)
+        .executeTakeFirst();
+      return row && toWrappingKey(row);
     },
 
     async findAlias(scope: Scope, aliasName: string): Promise<Alias | undefined> {

@@ -1,7 +1,8 @@
 import type { Kysely } from 'kysely';
 import type { AccessKey } from '../identity/credential.ts';
 import type { Principal } from '../identity/principal.ts';
-import type { Alias, Key, Material, PendingMaterial } from '../keys/key.ts';
+import type { Alias, Import, Key, Material, PendingMaterial } from '../keys/key.ts';
+import type { WrappingKey } from '../keys/wrapping-key.ts';
 import { StoreError } from './error.ts';
 import type { Schema } from './schema.ts';
 
@@ -41,6 +42,10 @@ export function selectKeys(db: Kysely<Schema>) {
       'materials.state as material_state',
       'materials.rotation_type',
       'materials.rotated_at',
+      'materials.import_state',
+      'materials.fingerprint',
+      'materials.valid_to',
+      'materials.description as material_description',
     ]);
 }
 
@@ -51,7 +56,8 @@ type BareKey = Omit<Key, 'tags' | 'aliases'>;
 
 function toKey(row: KeyRow, materials: readonly Material[], pending: PendingMaterial | undefined): BareKey {
   const currentMaterialId = row.current_material_id;
-  if (currentMaterialId === null || !materials.some((one) => one.materialId === currentMaterialId)) {
+  const isEmpty = row.origin === 'EXTERNAL' && currentMaterialId === null && materials.length === 0;
+  if (!isEmpty && !materials.some((one) => one.materialId === currentMaterialId)) {
     throw new StoreError('corrupt', `key \`${row.key_id}\` has no current material in the store`);
   }
   return {
@@ -65,7 +71,7 @@ function toKey(row: KeyRow, materials: readonly Material[], pending: PendingMate
     origin: row.origin,
     createdAt: row.created_at,
     ...(row.deletion_date !== null && { deletionDate: row.deletion_date }),
-    currentMaterialId,
+    ...(currentMaterialId !== null && { currentMaterialId }),
     materials,
     ...(pending && { pending }),
     ...(row.rotation_period !== null &&
@@ -85,9 +91,26 @@ function toMaterial(row: KeyRow): Material | PendingMaterial | undefined {
     return undefined;
   }
   const { rotation_type: type, rotated_at: date } = row;
-  const made = { materialId: material_id, keyMaterialId: key_material_id, createdAt: material_created_at };
+  const given = toImport(row);
+  const made = {
+    materialId: material_id,
+    keyMaterialId: key_material_id,
+    createdAt: material_created_at,
+    ...(given && { import: given }),
+  };
   if (state !== 'Ready') return { ...made, state, ...(type !== null && { rotationType: type }) };
   return { ...made, ...(type !== null && date !== null && { rotation: { type, date } }) };
+}
+
+function toImport(row: KeyRow): Import | undefined {
+  const { import_state: state, fingerprint, valid_to: validTo, material_description: description } = row;
+  if (state === null || fingerprint === null) return undefined;
+  return {
+    state,
+    fingerprint,
+    ...(validTo !== null && { validTo }),
+    ...(description !== null && { description }),
+  };
 }
 
 /** @param rows of `selectKeys`, those of a key together, its oldest material first */
@@ -147,6 +170,19 @@ export function toAlias(row: {
     targetKeyId: row.target_key_id,
     createdAt: row.created_at,
     updatedAt: row.updated_at,
+  };
+}
+
+export function toWrappingKey(row: Schema['wrapping_keys']): WrappingKey {
+  return {
+    region: row.region,
+    account: row.account,
+    wrappingId: row.wrapping_id,
+    keyId: row.key_id,
+    state: row.state,
+    algorithm: row.algorithm,
+    createdAt: row.created_at,
+    validTo: row.valid_to,
   };
 }
 

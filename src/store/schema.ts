@@ -1,5 +1,6 @@
 import type { Generated } from 'kysely';
 import type {
+  ImportState,
   KeyOrigin,
   KeySpec,
   KeyState,
@@ -7,6 +8,8 @@ import type {
   PendingMaterialState,
   RotationType,
 } from '../keys/key.ts';
+import type { WrappingAlgorithm } from '../keys/spec/wrapping.ts';
+import type { WrappingKeyState } from '../keys/wrapping-key.ts';
 
 /** Every time is in milliseconds since the epoch. */
 export interface Schema {
@@ -21,6 +24,7 @@ export interface Schema {
   access_keys: AccessKeysTable;
   keys: KeysTable;
   materials: MaterialsTable;
+  wrapping_keys: WrappingKeysTable;
   aliases: AliasesTable;
   tags: TagsTable;
   grants: GrantsTable;
@@ -165,6 +169,23 @@ interface MaterialsTable {
   rotated_at: number | null;
   /** How often it may have encrypted: what has been leased. */
   encryptions: Generated<number>;
+  /** Null is for material that the token made, here and in the next three. */
+  import_state: ImportState | null;
+  fingerprint: string | null;
+  /** When imported material expires; null where it doesn't, or isn't there. */
+  valid_to: number | null;
+  description: string | null;
+}
+
+interface WrappingKeysTable {
+  region: string;
+  account: string;
+  wrapping_id: string;
+  key_id: string;
+  state: WrappingKeyState;
+  algorithm: WrappingAlgorithm;
+  created_at: number;
+  valid_to: number;
 }
 
 /** `Ready` materials are the key's: they decrypt, and one of them encrypts. */

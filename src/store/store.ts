@@ -5,7 +5,7 @@ import type { AccessKey } from '../identity/credential.ts';
 import type { Principal } from '../identity/principal.ts';
 import type { IdentityRepository } from '../identity/repository.ts';
 import type { MaterialRef } from '../keys/hsm.ts';
-import type { Key, KeyState } from '../keys/key.ts';
+import type { ImportState, Key, KeyState } from '../keys/key.ts';
 import type {
   ChangeOutcome,
   ChangeRecord,
@@ -15,6 +15,7 @@ import type {
 } from '../keys/repository.ts';
 import type { KeySpec } from '../keys/spec/key-spec.ts';
 import type { KeyUse, UseReader } from '../keys/uses.ts';
+import type { WrappingKey } from '../keys/wrapping-key.ts';
 import type { MaterialState } from './schema.ts';
 
 /** All that a store changes. */
@@ -47,6 +48,15 @@ export interface StoredMaterial extends Scope {
   readonly materialId: string;
   readonly state: KeyState;
   readonly materialState: MaterialState;
+  /** Null where it was not imported. */
+  readonly importState: ImportState | null;
+}
+
+export interface ExpiringMaterial {
+  readonly key: Key;
+  readonly materialId: string;
+  /** As the key's material has it. */
+  readonly validTo: number;
 }
 
 /** Reads what is committed, in any process. Every method rejects with a StoreError where the store fails. */
@@ -94,8 +104,19 @@ export interface StoreWriter {
    * rotates by itself. The most worn first.
    */
   wornOut(encryptions: number, limit: number): Promise<readonly Key[]>;
-  /** Keys with a material in `Creating`, being made or left behind by a process that died, or in `Abandoning`. */
-  unfinishedRotations(): Promise<readonly Key[]>;
+  /**
+   * Keys with a material that is being made, imported or deleted, or was when a process died: a pending one in `Creating`
+   * or `Abandoning`, or one whose import is `Importing` or `Deleting`.
+   */
+  unfinishedMaterials(): Promise<readonly Key[]>;
+  /** Imported materials that have expired, longest first, each with its key. @param now milliseconds since the epoch */
+  dueForExpiry(now: number, limit: number): Promise<readonly ExpiringMaterial[]>;
+  /** When the next imported material expires, in milliseconds since the epoch. */
+  nextExpiry(): Promise<number | undefined>;
+  /** Wrapping keys that may be in the token: of one key, or every one. */
+  wrappingKeys(key?: Scope & { readonly keyId: string }): Promise<readonly WrappingKey[]>;
+  /** Wrapping keys that were in the token until then, at least. */
+  destroyedWrappingKeys(validTo: number, limit: number): Promise<readonly WrappingKey[]>;
   /**
    * Adds to the count of one of a key's materials.
    * @returns false where it would pass the limit, or there is no such material: then nothing was added

@@ -1,8 +1,10 @@
 import { type Kysely, sql } from 'kysely';
+import type { Scope } from '../arn.ts';
 import type { Key } from '../keys/key.ts';
-import { selectKeys, toKeys, withNames } from './rows.ts';
+import type { WrappingKey } from '../keys/wrapping-key.ts';
+import { selectKeys, toKeys, toWrappingKey, withNames } from './rows.ts';
 import type { Schema } from './schema.ts';
-import type { StoredMaterial } from './store.ts';
+import type { ExpiringMaterial, StoredMaterial } from './store.ts';
 
 /** What the jobs ask of the store. */
 
@@ -75,15 +77,80 @@ export async function wornOut(
   return findAll(db, worn);
 }
 
-export async function unfinishedRotations(db: Kysely<Schema>): Promise<readonly Key[]> {
-  const unfinished = await db
-    .selectFrom('materials')
-    .select(['region', 'account', 'key_id'])
+export async function unfinishedMaterials(db: Kysely<Schema>): Promise<readonly Key[]> {
+  const names = db.selectFrom('materials').select(['region', 'account', 'key_id']);
+  const unmade = await names
     // Word for word what the index of those that wait says: else SQLite reads every material.
     .where(sql<boolean>`state in ('Creating', 'Abandoning', 'PendingRotation')`)
     .where('state', '!=', 'PendingRotation')
     .execute();
-  return findAll(db, unfinished);
+  const between = await names.where(sql<boolean>`import_state in ('Importing', 'Deleting')`).execute();
+  const each = new Map([...unmade, ...between].map((name) => [`${name.region}/${name.key_id}`, name]));
+  return findAll(db, [...each.values()]);
+}
+
+export async function dueForExpiry(
+  db: Kysely<Schema>,
+  now: number,
+  limit: number,
+): Promise<readonly ExpiringMaterial[]> {
+  const rows = await db
+    .selectFrom('materials')
+    .select(['region', 'account', 'key_id', 'material_id as materialId', 'valid_to as validTo'])
+    .where('valid_to', 'is not', null)
+    .where('valid_to', '<=', now)
+    .orderBy('valid_to')
+    .limit(limit)
+    .execute();
+  const due: ExpiringMaterial[] = [];
+  for (const { materialId, validTo, ...name } of rows) {
+    const [key] = await findAll(db, [name]);
+    if (key !== undefined && validTo !== null) due.push({ key, materialId, validTo });
+  }
+  return due;
+}
+
+export async function nextExpiry(db: Kysely<Schema>): Promise<number | undefined> {
+  const row = await db
+    .selectFrom('materials')
+    .select('valid_to')
+    .where('valid_to', 'is not', null)
+    .orderBy('valid_to')
+    .limit(1)
+    .executeTakeFirst();
+  return row?.valid_to ?? undefined;
+}
+
+export async function wrappingKeys(
+  db: Kysely<Schema>,
+  key: (Scope & { readonly keyId: string }) | undefined,
+): Promise<readonly WrappingKey[]> {
+  let wanted = db
+    .selectFrom('wrapping_keys')
+    .selectAll()
+    .where('state', 'in', ['Creating', 'Ready', 'Destroying']);
+  if (key !== undefined) {
+    wanted = wanted
+      .where('region', '=', key.region)
+      .where('account', '=', key.account)
+      .where('key_id', '=', key.keyId);
+  }
+  return (await wanted.orderBy('valid_to').execute()).map(toWrappingKey);
+}
+
+export async function destroyedWrappingKeys(
+  db: Kysely<Schema>,
+  validTo: number,
+  limit: number,
+): Promise<readonly WrappingKey[]> {
+  const rows = await db
+    .selectFrom('wrapping_keys')
+    .selectAll()
+    .where('state', '=', 'Destroyed')
+    .where('valid_to', '<=', validTo)
+    .limit(limit)
+    .execute();
+  return rows.map(toWrappingKey);
 }
 
 /** The keys of these names, in their order. */
@@ -125,6 +192,7 @@ export async function* allMaterials(db: Kysely<Schema>): AsyncGenerator<readonly
         'materials.material_id as materialId',
         'keys.state',
         'materials.state as materialState',
+        'materials.import_state as importState',
       ])
       .where((row) =>
         row(row.refTuple('materials.region', 'materials.material_id'), '>', row.tuple(region, materialId)),

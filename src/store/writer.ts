@@ -13,11 +13,15 @@ import type { Applied, Change, PendingRecord, StoreWriter } from './store.ts';
 import { recordUses } from './uses.ts';
 import {
   allMaterials,
+  destroyedWrappingKeys,
   dueForDeletion,
+  dueForExpiry,
   dueForRotation,
+  nextExpiry,
   unfinishedCreations,
-  unfinishedRotations,
+  unfinishedMaterials,
   wornOut,
+  wrappingKeys,
 } from './work.ts';
 
 async function nextSequence(trx: Transaction<Schema>): Promise<number> {
@@ -110,7 +114,11 @@ export async function storeWriter(
     unfinishedCreations: () => unfinishedCreations(db),
     dueForRotation: (now, limit) => dueForRotation(db, now, limit),
     wornOut: (encryptions, limit) => wornOut(db, encryptions, limit),
-    unfinishedRotations: () => unfinishedRotations(db),
+    unfinishedMaterials: () => unfinishedMaterials(db),
+    dueForExpiry: (now, limit) => dueForExpiry(db, now, limit),
+    nextExpiry: () => nextExpiry(db),
+    wrappingKeys: (key) => wrappingKeys(db, key),
+    destroyedWrappingKeys: (validTo, limit) => destroyedWrappingKeys(db, validTo, limit),
     allMaterials: () => allMaterials(db),
 
     listAccounts: () => listAccounts(db),

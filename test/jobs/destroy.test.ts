@@ -145,7 +145,7 @@ describe('the deletion of a key, on a real token and store', () => {
       await coffer.call('CancelKeyDeletion', { KeyId });
       await coffer.call('ScheduleKeyDeletion', { KeyId, PendingWindowInDays: 30 });
     }
-    const job = { ...coffer, due, store: { dueForDeletion: async () => listed } };
+    const job = { ...coffer, due, store: { ...coffer.store, dueForDeletion: async () => listed } };
     expect(await destroyDueKeys(job)).to.deep.equal({ destroyed: 0, held: 0, failures: [] });
     for (const KeyId of [first, second]) {
       expect(await code(coffer.call('CancelKeyDeletion', { KeyId }))).to.equal('none');

@@ -270,7 +270,7 @@ describe('the rotation of keys, on a real token and store', () => {
     meanwhile(() => Promise.reject(new Error('no disk')));
     expect(await code(coffer.call('RotateKeyOnDemand', { KeyId }))).to.equal('KMSInternalException');
     expect(await objects(KeyId)).to.equal(1);
-    expect(await coffer.store.unfinishedRotations()).to.deep.equal([]);
+    expect(await coffer.store.unfinishedMaterials()).to.deep.equal([]);
     expect(await code(coffer.call('RotateKeyOnDemand', { KeyId }))).to.equal('none');
     expect(await all(KeyId)).to.have.length(2);
     await accounted();
@@ -427,8 +427,9 @@ describe('the rotation of keys, on a real token and store', () => {
       async generateKey(...given) {
         const made = await coffer.hsm.generateKey(...given);
         // It is read as unfinished now, and taken back when it no longer is.
-        const listed = await coffer.store.unfinishedRotations();
-        const store = { unfinishedCreations: async () => [], unfinishedRotations: async () => listed };
+        const listed = await coffer.store.unfinishedMaterials();
+        const unfinishedMaterials = async () => listed;
+        const store = { ...coffer.store, unfinishedCreations: async () => [], unfinishedMaterials };
         seen = new Unfinished({ ...coffer, store });
         return made;
       },

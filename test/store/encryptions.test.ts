@@ -7,7 +7,7 @@ import { type EncryptionCounts, Encryptions, encryptionLimit } from '../../src/k
 import type { Key } from '../../src/keys/key.ts';
 import { openStoreWriter } from '../../src/store/sqlite/open.ts';
 import type { StoreWriter } from '../../src/store/store.ts';
-import { addKey, clock, scope } from '../contract/store/fixture.ts';
+import { addKey, clock, type MadeKey, scope } from '../contract/store/fixture.ts';
 import { makeFolder } from './sqlite/place.ts';
 
 describe('the count of encryptions', () => {
@@ -90,7 +90,7 @@ describe('the count of encryptions', () => {
   });
 
   /** Past the writer. */
-  const countOf = (key: Key): number => {
+  const countOf = (key: MadeKey): number => {
     const database = new DatabaseSync(place.file, { readOnly: true });
     const row = database
       .prepare('select encryptions from materials where material_id = ?')

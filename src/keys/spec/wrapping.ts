@@ -29,6 +29,10 @@ export const wrappingKeySpecs = {
 
 export type WrappingKeySpec = keyof typeof wrappingKeySpecs;
 
+/** What AWS names and refuses: the first since October 2023, the second outside its China Regions. */
+export const refusedWrappingAlgorithms = ['RSAES_PKCS1_V1_5', 'SM2PKE'] as const;
+export const refusedWrappingKeySpecs = ['SM2'] as const;
+
 /** Bytes of wrapped material at most (AWS KMS API reference, ImportKeyMaterial, EncryptedKeyMaterial). */
 export const wrappedLimit = 6144;
 

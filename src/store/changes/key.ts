@@ -3,7 +3,20 @@ import type { Scope } from '../../arn.ts';
 import type { KeyState } from '../../keys/key.ts';
 import { StoreError } from '../error.ts';
 import type { Schema } from '../schema.ts';
+import { lacksMaterial } from './import.ts';
 import { type ChangeOf, conflict, done, type Made, type Trx } from './make.ts';
+import { materialRow, type OfKey } from './material.ts';
+import { inToken } from './wrapping-key.ts';
+
+export function keyRow(trx: Trx, { region, account, keyId }: OfKey) {
+  return trx
+    .selectFrom('keys')
+    .select(['state', 'next_rotation', 'current_material_id'])
+    .where('region', '=', region)
+    .where('account', '=', account)
+    .where('key_id', '=', keyId)
+    .executeTakeFirst();
+}
 
 /** Whether there is such a key in one of these states. */
 export async function isIn(
@@ -12,13 +25,7 @@ export async function isIn(
   keyId: string,
   states: readonly KeyState[],
 ): Promise<boolean> {
-  const row = await trx
-    .selectFrom('keys')
-    .select('state')
-    .where('region', '=', scope.region)
-    .where('account', '=', scope.account)
-    .where('key_id', '=', keyId)
-    .executeTakeFirst();
+  const row = await keyRow(trx, { ...scope, keyId });
   return row !== undefined && states.includes(row.state);
 }
 
@@ -30,8 +37,10 @@ export async function beginKey(trx: Trx, change: ChangeOf<'key-creating'>): Prom
       `key \`${key.keyId}\` is not one to begin with in ${region}/${account}`,
     );
   }
-  if (!key.materials.some((material) => material.materialId === key.currentMaterialId)) {
-    throw new StoreError('constraint', `key \`${key.keyId}\` lacks its current material`);
+  const isEmpty = key.currentMaterialId === undefined && key.materials.length === 0;
+  const hasCurrent = key.materials.some(({ materialId }) => materialId === key.currentMaterialId);
+  if (key.origin === 'EXTERNAL' ? !isEmpty : !hasCurrent) {
+    throw new StoreError('constraint', `key \`${key.keyId}\` has not the material to begin with`);
   }
   const taken = await trx
     .selectFrom('keys')
@@ -53,7 +62,7 @@ export async function beginKey(trx: Trx, change: ChangeOf<'key-creating'>): Prom
       origin: key.origin,
       created_at: key.createdAt,
       deletion_date: null,
-      current_material_id: key.currentMaterialId,
+      current_material_id: key.currentMaterialId ?? null,
       policy: key.policy ?? null,
       public_key: key.publicKey ?? null,
       lacking: key.lacking === undefined ? null : JSON.stringify(key.lacking),
@@ -62,15 +71,7 @@ export async function beginKey(trx: Trx, change: ChangeOf<'key-creating'>): Prom
   for (const [generation, material] of key.materials.entries()) {
     await trx
       .insertInto('materials')
-      .values({
-        region,
-        account,
-        key_id: key.keyId,
-        generation,
-        material_id: material.materialId,
-        key_material_id: material.keyMaterialId,
-        created_at: material.createdAt,
-      })
+      .values(materialRow(key, material, generation))
       .execute();
   }
   for (const tag of key.tags) {
@@ -103,10 +104,10 @@ export async function update(
   return numUpdatedRows === 1n ? done([change.keyId]) : conflict;
 }
 
-export function finishKey(trx: Trx, change: ChangeOf<'key-created'>): Promise<Made> {
+export async function finishKey(trx: Trx, change: ChangeOf<'key-created'>): Promise<Made> {
   const { publicKey } = change;
   return update(trx, change, ['Creating'], {
-    state: 'Enabled',
+    state: (await lacksMaterial(trx, change)) ? 'PendingImport' : 'Enabled',
     ...(publicKey !== undefined && { public_key: publicKey }),
   });
 }
@@ -120,6 +121,7 @@ export async function setState(trx: Trx, change: ChangeOf<'key-state'>): Promise
     return update(trx, change, from, { state, deletion_date: deletionDate ?? null });
   // A key that was kept and scheduled anew meanwhile has another date: it is not the one that was due.
   if (state === 'Destroying') return update(trx, change, from, { state }, deletionDate);
+  if ((state === 'PendingImport') !== (await lacksMaterial(trx, change))) return conflict;
   return update(trx, change, from, { state, deletion_date: null });
 }
 
@@ -134,6 +136,8 @@ export function setPolicy(trx: Trx, change: ChangeOf<'key-policy'>): Promise<Mad
 async function remove(trx: Trx, change: Scope & { readonly keyId: string }, state: KeyState): Promise<Made> {
   const { region, account, keyId } = change;
   if (!(await isIn(trx, change, keyId, [state]))) return conflict;
+  // INVARIANT: no row goes that is all that tells of an object in the token.
+  if ((await inToken(trx, change)) > 0) return conflict;
   const aliases = await trx
     .deleteFrom('aliases')
     .where('region', '=', region)
@@ -141,7 +145,7 @@ async function remove(trx: Trx, change: Scope & { readonly keyId: string }, stat
     .where('target_key_id', '=', keyId)
     .returning('alias_name')
     .execute();
-  for (const table of ['grants', 'last_uses', 'tags', 'materials', 'keys'] as const) {
+  for (const table of ['grants', 'last_uses', 'tags', 'wrapping_keys', 'materials', 'keys'] as const) {
     await trx
       .deleteFrom(table)
       .where('region', '=', region)

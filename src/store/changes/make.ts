@@ -30,6 +30,7 @@ import {
   setBoundary,
   setDefaultVersion,
 } from './identity-policy.ts';
+import { beginDeletion, beginImport, finishImport, importAgain } from './import.ts';
 import {
   beginKey,
   destroyKey,
@@ -49,6 +50,13 @@ import {
   takeBackMaterial,
 } from './rotation.ts';
 import { putTags, removeTags } from './tag.ts';
+import {
+  beginWrappingKey,
+  endWrappingKey,
+  finishWrappingKey,
+  forgetWrappingKey,
+  giveUpWrappingKey,
+} from './wrapping-key.ts';
 
 export type Trx = Transaction<Schema>;
 export type ChangeOf<Type extends Change['type']> = Extract<Change, { type: Type }>;
@@ -114,6 +122,24 @@ export function make(trx: Trx, change: Change): Promise<Made> {
       return giveUpMaterial(trx, change);
     case 'material-abandoned':
       return takeBackMaterial(trx, change);
+    case 'material-importing':
+      return beginImport(trx, change);
+    case 'material-importing-again':
+      return importAgain(trx, change);
+    case 'material-imported':
+      return finishImport(trx, change);
+    case 'material-deleting':
+      return beginDeletion(trx, change);
+    case 'wrapping-key-creating':
+      return beginWrappingKey(trx, change);
+    case 'wrapping-key-created':
+      return finishWrappingKey(trx, change);
+    case 'wrapping-key-destroying':
+      return giveUpWrappingKey(trx, change);
+    case 'wrapping-key-destroyed':
+      return endWrappingKey(trx, change);
+    case 'wrapping-key-forgotten':
+      return forgetWrappingKey(trx, change);
     case 'alias-created':
       return createAlias(trx, change);
     case 'alias-updated':

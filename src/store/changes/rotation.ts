@@ -1,9 +1,7 @@
-import type { Scope } from '../../arn.ts';
-import type { PendingMaterialState, RotationType } from '../../keys/key.ts';
-import { isIn, update } from './key.ts';
+import type { RotationType } from '../../keys/key.ts';
+import { isIn, keyRow, update } from './key.ts';
 import { type ChangeOf, conflict, done, type Made, type Trx } from './make.ts';
-
-type OfKey = Scope & { readonly keyId: string };
+import { insertMaterial, type OfKey, ofKey, pendingMaterial, updateMaterial } from './material.ts';
 
 export async function enableRotation(trx: Trx, change: ChangeOf<'rotation-enabled'>): Promise<Made> {
   const { from, due, periodInDays, next } = change;
@@ -16,29 +14,13 @@ export function disableRotation(trx: Trx, change: ChangeOf<'rotation-disabled'>)
 }
 
 export async function beginMaterial(trx: Trx, change: ChangeOf<'material-creating'>): Promise<Made> {
-  const { region, account, keyId, from, material, rotationType, currentMaterialId, due, limit } = change;
+  const { keyId, from, material, rotationType, currentMaterialId, due, limit } = change;
   if (!(await isIn(trx, change, keyId, from))) return conflict;
   if (due !== undefined && !(await isDue(trx, change, due))) return conflict;
   if (!(await isCurrent(trx, change, currentMaterialId))) return conflict;
   if ((await pendingMaterial(trx, change)) !== undefined) return { type: 'exists' };
   if (limit !== undefined && (await rotations(trx, change, rotationType)) >= limit) return { type: 'limit' };
-  const { generation } = await ofKey(trx, change)
-    .select((row) => row.fn.max('generation').as('generation'))
-    .executeTakeFirstOrThrow();
-  await trx
-    .insertInto('materials')
-    .values({
-      region,
-      account,
-      key_id: keyId,
-      generation: generation + 1,
-      material_id: material.materialId,
-      key_material_id: material.keyMaterialId,
-      created_at: material.createdAt,
-      state: 'Creating',
-      rotation_type: rotationType,
-    })
-    .execute();
+  await insertMaterial(trx, change, material, rotationType);
   return done([keyId]);
 }
 
@@ -60,48 +42,39 @@ export async function rotateMaterial(trx: Trx, change: ChangeOf<'material-rotate
 }
 
 export async function giveUpMaterial(trx: Trx, change: ChangeOf<'material-abandoning'>): Promise<Made> {
+  const { keyId, materialId } = change;
   const row = await ofKey(trx, change)
-    .select('state')
-    .where('material_id', '=', change.materialId)
+    .select(['state', 'import_state'])
+    .where('material_id', '=', materialId)
     .executeTakeFirst();
-  if (row !== undefined && row.state !== 'Creating' && row.state !== 'Abandoning') return conflict;
-  await updateMaterial(trx, change, change.materialId).set({ state: 'Abandoning' }).execute();
-  return done([change.keyId]);
+  if (row === undefined) return done([keyId]);
+  const { state, import_state: imported } = row;
+  if (state === 'Ready' && (imported === 'Importing' || imported === 'Deleting')) {
+    await updateMaterial(trx, change, materialId).set({ import_state: 'Deleting' }).execute();
+    return done([keyId]);
+  }
+  if (state !== 'Creating' && state !== 'Abandoning') return conflict;
+  await updateMaterial(trx, change, materialId).set({ state: 'Abandoning' }).execute();
+  return done([keyId]);
 }
 
 export async function takeBackMaterial(trx: Trx, change: ChangeOf<'material-abandoned'>): Promise<Made> {
+  const { region, account, keyId, materialId } = change;
+  const { numUpdatedRows } = await updateMaterial(trx, change, materialId)
+    .set({ import_state: 'Deleted' })
+    .where('state', '=', 'Ready')
+    .where('import_state', '=', 'Deleting')
+    .executeTakeFirstOrThrow();
+  if (numUpdatedRows === 1n) return done([keyId]);
   const { numDeletedRows } = await trx
     .deleteFrom('materials')
-    .where('region', '=', change.region)
-    .where('account', '=', change.account)
-    .where('key_id', '=', change.keyId)
-    .where('material_id', '=', change.materialId)
-    .where('state', '=', 'Abandoning')
-    .executeTakeFirstOrThrow();
-  return numDeletedRows === 1n ? done([change.keyId]) : conflict;
-}
-
-const waiting: readonly PendingMaterialState[] = ['Creating', 'Abandoning', 'PendingRotation'];
-
-function ofKey(trx: Trx, { region, account, keyId }: OfKey) {
-  return trx
-    .selectFrom('materials')
-    .where('region', '=', region)
-    .where('account', '=', account)
-    .where('key_id', '=', keyId);
-}
-
-function updateMaterial(trx: Trx, { region, account, keyId }: OfKey, materialId: string) {
-  return trx
-    .updateTable('materials')
     .where('region', '=', region)
     .where('account', '=', account)
     .where('key_id', '=', keyId)
-    .where('material_id', '=', materialId);
-}
-
-function pendingMaterial(trx: Trx, key: OfKey) {
-  return ofKey(trx, key).select(['material_id', 'state']).where('state', 'in', waiting).executeTakeFirst();
+    .where('material_id', '=', materialId)
+    .where('state', '=', 'Abandoning')
+    .executeTakeFirstOrThrow();
+  return numDeletedRows === 1n ? done([keyId]) : conflict;
 }
 
 async function rotations(trx: Trx, key: OfKey, type: RotationType): Promise<number> {
@@ -120,14 +93,4 @@ async function isDue(trx: Trx, key: OfKey, due: number | undefined): Promise<boo
 
 async function isCurrent(trx: Trx, key: OfKey, materialId: string): Promise<boolean> {
   return (await keyRow(trx, key))?.current_material_id === materialId;
-}
-
-function keyRow(trx: Trx, { region, account, keyId }: OfKey) {
-  return trx
-    .selectFrom('keys')
-    .select(['next_rotation', 'current_material_id'])
-    .where('region', '=', region)
-    .where('account', '=', account)
-    .where('key_id', '=', keyId)
-    .executeTakeFirst();
 }

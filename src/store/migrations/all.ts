@@ -6,6 +6,7 @@ import { grants } from './0004-grants.ts';
 import { rotation } from './0005-rotation.ts';
 import { lastUses } from './0006-last-uses.ts';
 import { publicKeys } from './0006-public-keys.ts';
+import { imports } from './0007-imports.ts';
 
 /** Every migration by its name, which sorts in the order of time. One that has been released never changes. */
 export const migrations: Readonly<Record<string, Migration>> = {
@@ -16,4 +17,5 @@ export const migrations: Readonly<Record<string, Migration>> = {
   '0005-rotation': rotation,
   '0006-last-uses': lastUses,
   '0006-public-keys': publicKeys,
+  '0007-imports': imports,
 };

@@ -43,7 +43,10 @@ export async function close({ place, writer, reader }: Opened): Promise<void> {
   await place.remove();
 }
 
-export function newKey(over: Partial<Key> = {}): Key {
+/** A key that the token makes the material of. */
+export type MadeKey = Key & { readonly currentMaterialId: string };
+
+export function newKey(over: Partial<Key> = {}): MadeKey {
   const materialId = randomBytes(16).toString('hex');
   return {
     ...scope,
@@ -54,12 +57,12 @@ export function newKey(over: Partial<Key> = {}): Key {
     keyUsage: 'ENCRYPT_DECRYPT',
     origin: 'AWS_KMS',
     createdAt: 1_700_000_000_001,
-    currentMaterialId: materialId,
     materials: [{ materialId, keyMaterialId: randomBytes(32).toString('hex'), createdAt: 1_700_000_000_002 }],
     policy: undefined,
     tags: [],
     aliases: [],
     ...over,
+    currentMaterialId: over.currentMaterialId ?? materialId,
   };
 }
 
@@ -206,7 +209,7 @@ export async function addKey(
   writer: StoreWriter,
   over: Partial<Key> = {},
   tags: readonly Tag[] = [],
-): Promise<Key> {
+): Promise<MadeKey> {
   const { state = 'Enabled', deletionDate = 1_700_000_600_000 } = over;
   const key = newKey({ tags, ...over, state: 'Creating' });
   const where = { region: key.region, account: key.account };

@@ -1,11 +1,14 @@
 import { expect } from 'chai';
 import fc from 'fast-check';
 import type { KeyState } from '../../../src/keys/key.ts';
-import type { ChangeOutcome, KeyChange, MaterialChange } from '../../../src/keys/repository.ts';
+import type { ChangeOutcome, ImportChange, KeyChange, MaterialChange } from '../../../src/keys/repository.ts';
 import { all, close, type MakePlace, newAlias, newGrant, newKey, open, scope } from './fixture.ts';
 
-/** Rotation has a model of its own (rotation.ts). */
-type Change = Exclude<KeyChange, { type: MaterialChange['type'] | 'rotation-enabled' | 'rotation-disabled' }>;
+/** Rotation and imports have models of their own (rotation.ts, imports.ts). */
+type Change = Exclude<
+  KeyChange,
+  { type: MaterialChange['type'] | ImportChange['type'] | 'rotation-enabled' | 'rotation-disabled' }
+>;
 
 const keyIds = ['key-a', 'key-b', 'key-c'] as const;
 const aliasNames = ['alias/x', 'alias/y'] as const;

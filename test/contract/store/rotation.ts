@@ -3,7 +3,17 @@ import { expect } from 'chai';
 import fc from 'fast-check';
 import type { Key, Material } from '../../../src/keys/key.ts';
 import type { KeyChange as Change, ChangeOutcome } from '../../../src/keys/repository.ts';
-import { addKey, apply, close, type MakePlace, newRecord, type Opened, open, scope } from './fixture.ts';
+import {
+  addKey,
+  apply,
+  close,
+  type MadeKey,
+  type MakePlace,
+  newRecord,
+  type Opened,
+  open,
+  scope,
+} from './fixture.ts';
 
 const newMaterial = (createdAt: number): Material => ({
   materialId: randomBytes(16).toString('hex'),
@@ -13,7 +23,7 @@ const newMaterial = (createdAt: number): Material => ({
 
 export function rotationContract(make: MakePlace): void {
   let store: Opened;
-  let key: Key;
+  let key: MadeKey;
   beforeEach(async () => {
     store = await open(make);
     key = await addKey(store.writer);
@@ -82,9 +92,9 @@ export function rotationContract(make: MakePlace): void {
     await apply(store.writer, creating(given));
     await apply(store.writer, step('material-abandoning', given));
     expect(await outcome(rotated(given))).to.equal('conflict');
-    expect((await store.writer.unfinishedRotations()).map(({ keyId }) => keyId)).to.deep.equal([key.keyId]);
+    expect((await store.writer.unfinishedMaterials()).map(({ keyId }) => keyId)).to.deep.equal([key.keyId]);
     await apply(store.writer, step('material-abandoned', given));
-    expect(await store.writer.unfinishedRotations()).to.deep.equal([]);
+    expect(await store.writer.unfinishedMaterials()).to.deep.equal([]);
     // Gone already: whoever finds an object of it may take that away.
     expect(await outcome(step('material-abandoning', given))).to.equal('done');
     expect(await outcome(step('material-abandoned', given))).to.equal('conflict');
@@ -208,7 +218,7 @@ export function rotationContract(make: MakePlace): void {
       to: 'Destroying',
     });
     await apply(store.writer, { ...scope, type: 'key-destroyed', keyId });
-    expect(await store.writer.unfinishedRotations()).to.deep.equal([]);
+    expect(await store.writer.unfinishedMaterials()).to.deep.equal([]);
   });
 
   it('several records of one change are all in the outbox, in their order', async () => {
