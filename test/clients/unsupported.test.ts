@@ -9,6 +9,7 @@ const supported = new Set([
   'CreateKey',
   'Decrypt',
   'DeleteAlias',
+  'DeleteImportedKeyMaterial',
   'DeriveSharedSecret',
   'DescribeKey',
   'DisableKey',
@@ -22,7 +23,9 @@ const supported = new Set([
   'GenerateRandom',
   'GetKeyPolicy',
   'GetKeyRotationStatus',
+  'GetParametersForImport',
   'GetPublicKey',
+  'ImportKeyMaterial',
   'ListAliases',
   'ListGrants',
   'ListKeyPolicies',
@@ -103,7 +106,7 @@ describe('what Coffer does not do yet, it says', () => {
     const all = operations();
     expect(all.map(({ name }) => name)).to.include.members([...supported]);
     const others = all.filter(({ name }) => !supported.has(name));
-    expect(others.length).to.be.above(20);
+    expect(others.length).to.be.above(10);
     for (const { name, required } of others) {
       const input = Object.fromEntries(
         required.map((member) => {
@@ -152,7 +155,6 @@ describe('what Coffer does not do yet, it says', () => {
       ['CreateKey', { Description, MultiRegion: true }, 'MultiRegion'],
       ['CreateKey', { Description, CustomKeyStoreId: 'cks-1234567890abcdef0' }, 'CustomKeyStoreId'],
       ['CreateKey', { Description, XksKeyId: 'x' }, 'XksKeyId'],
-      ['CreateKey', { Description, Origin: 'EXTERNAL' }, 'Origin'],
       ['CreateKey', { Description, Origin: 'AWS_CLOUDHSM' }, 'Origin'],
       ['CreateKey', { Description, KeySpec: 'SM2', KeyUsage: 'SIGN_VERIFY' }, 'KeySpec SM2'],
       ['CreateKey', { Description, CustomerMasterKeySpec: 'SM2' }, 'CustomerMasterKeySpec SM2'],
