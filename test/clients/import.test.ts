@@ -12,15 +12,9 @@ import type { KeyUsageType, KMS, WrappingKeySpec } from '@aws-sdk/client-kms';
 import { expect } from 'chai';
 import type { KeySpec } from '../../src/keys/spec/key-spec.ts';
 import type { WrappingAlgorithm } from '../../src/keys/spec/wrapping.ts';
+import { newMaterialOf } from '../contract/hsm/wrap.ts';
 import { type Service, startService } from '../service.ts';
-import {
-  type Given,
-  importInto,
-  newExternalKey,
-  newMaterialOf,
-  type Parameters,
-  parametersFor,
-} from './importing.ts';
+import { type Given, importInto, newExternalKey, type Parameters, parametersFor } from './importing.ts';
 import { newKey, refused } from './shared.ts';
 
 const day = 86_400_000;

@@ -1,12 +1,10 @@
 /** What it takes to bring key material along, as an owner of it does. */
-import { generateKeyPairSync, randomBytes } from 'node:crypto';
 import type {
   CreateKeyCommandInput,
   ImportKeyMaterialCommandInput,
   KMS,
   WrappingKeySpec,
 } from '@aws-sdk/client-kms';
-import { factsOf, type KeySpec } from '../../src/keys/spec/key-spec.ts';
 import type { WrappingAlgorithm } from '../../src/keys/spec/wrapping.ts';
 import { wrap } from '../contract/hsm/wrap.ts';
 import { type NewKey, newKey } from './shared.ts';
@@ -60,27 +58,4 @@ export async function importInto(
   });
   if (KeyMaterialId === undefined) throw new Error('an import without a name');
   return KeyMaterialId;
-}
-
-/** Material of a spec as its owner makes it: a secret, or a private key in PKCS#8. */
-export function newMaterialOf(keySpec: KeySpec): Buffer {
-  const facts = factsOf(keySpec);
-  const privateKeyEncoding = { type: 'pkcs8', format: 'der' } as const;
-  const publicKeyEncoding = { type: 'spki', format: 'der' } as const;
-  const encoding = { privateKeyEncoding, publicKeyEncoding };
-  switch (facts.family) {
-    case 'aes':
-    case 'hmac':
-      return randomBytes(facts.secretBytes);
-    case 'rsa':
-      return generateKeyPairSync('rsa', { modulusLength: facts.modulusBits, ...encoding }).privateKey;
-    case 'ec':
-      return generateKeyPairSync('ec', { namedCurve: facts.curve, ...encoding }).privateKey;
-    case 'edwards':
-      return generateKeyPairSync('ed25519', encoding).privateKey;
-    case 'ml-dsa':
-      throw new Error(`material of ${keySpec} is not imported`);
-    default:
-      return facts satisfies never;
-  }
 }

@@ -1,7 +1,8 @@
 import { expect } from 'chai';
-import { operations } from '../../src/operations/table.ts';
-import { makeSubject, matrix, shownStates, ways } from '../operations/state-matrix.ts';
+import { enter, matrix, type Row, shownStates } from '../operations/state-matrix.ts';
 import { call, newKey, service } from './shared.ts';
+
+const together = 8;
 
 describe('what a state of a key allows, over HTTP', () => {
   let otherKeyId: string;
@@ -17,26 +18,23 @@ describe('what a state of a key allows, over HTTP', () => {
     return body ?? {};
   };
 
-  // The states that requests lead to: the others are tried below the wire (test/operations/states.test.ts).
-  for (const state of shownStates.filter((state) => state === 'Enabled' || ways[state] !== undefined)) {
+  for (const state of shownStates) {
     it(`${state}: every operation answers as AWS does`, async function () {
-      this.timeout(30_000);
+      this.timeout(120_000);
       const at = await service();
-      const rows = matrix.filter((row) => operations.has(row.operation));
-      await Promise.all(
-        rows.map(async ({ operation, kind, answer, input }) => {
-          const subject = await makeSubject(succeed, kind, otherKeyId, operations.has('CreateGrant'));
-          const way = ways[state];
-          if (way !== undefined) await succeed(way, { KeyId: subject.KeyId });
-          const { status, body } = await call(at, operation, input(subject));
-          const arn = `arn:aws:kms:us-east-1:${subject.account}:key/${subject.KeyId}`;
-          const wanted = answer(state).replace('<arn>', arn);
-          expect(status === 200 ? 'allowed' : `${body?.__type}: ${body?.message}`, operation).to.equal(
-            wanted,
-          );
-          expect(status).to.equal(wanted === 'allowed' ? 200 : 400);
-        }),
-      );
+      const each = async ({ operation, answer, input, kind }: Row) => {
+        const subject = await enter(succeed, state, otherKeyId, kind);
+        const { status, body } = await call(at, operation, input(subject));
+        const arn = `arn:aws:kms:us-east-1:${subject.account}:key/${subject.KeyId}`;
+        const wanted = answer(state).replace('<arn>', arn);
+        const answered = status === 200 ? 'allowed' : `${body?.__type}: ${body?.message}`;
+        expect(answered, operation).to.equal(wanted);
+        expect(status).to.equal(wanted === 'allowed' ? 200 : 400);
+      };
+      // Some at a time: making as many RSA keys at once is refused.
+      for (let begin = 0; begin < matrix.length; begin += together) {
+        await Promise.all(matrix.slice(begin, begin + together).map(each));
+      }
     });
   }
 });

@@ -14,7 +14,7 @@ import type { Hsm } from '../../src/keys/hsm.ts';
 import type { ChangeWriter } from '../../src/keys/repository.ts';
 import { KeyUses } from '../../src/keys/uses.ts';
 import type { Change } from '../../src/operations/operation.ts';
-import { createPipeline } from '../../src/operations/pipeline.ts';
+import { createPipeline, type Pipeline } from '../../src/operations/pipeline.ts';
 import type { ServiceName } from '../../src/service.ts';
 import { openStoreReader, openStoreWriter } from '../../src/store/sqlite/open.ts';
 import { makeTier } from '../fault/tier.ts';
@@ -57,7 +57,7 @@ export async function assemble() {
   };
   const alarms: string[] = [];
   const uses: KeyUses = new KeyUses(reader, () => store.recordUses(uses.take()));
-  const pipeline = createPipeline({
+  const parts = {
     keys: reader,
     identities: reader,
     events: new Lookup(trailFolder),
@@ -70,8 +70,9 @@ export async function assemble() {
     uses,
     clock,
     trail,
-    alarm: (detail) => alarms.push(detail),
-  });
+    alarm: (detail: string) => void alarms.push(detail),
+  };
+  const pipeline = createPipeline(parts);
   const principal: Principal = {
     type: 'Root',
     arn: `arn:aws:iam::${account}:root`,
@@ -100,7 +101,24 @@ export async function assemble() {
       operation: string,
       input: Record<string, unknown>,
     ): Promise<T> {
-      return (await pipeline.dispatch({
+      return this.dispatch<T>(pipeline, principal, service, operation, input);
+    },
+    /** Makes a call as the administrator where some of the parts below are others. */
+    async callWith<T = Record<string, unknown>>(
+      over: Partial<Pick<typeof parts, 'hsm' | 'changes'>>,
+      operation: string,
+      input: Record<string, unknown>,
+    ): Promise<T> {
+      return this.dispatch<T>(createPipeline({ ...parts, ...over }), principal, 'kms', operation, input);
+    },
+    async dispatch<T>(
+      through: Pipeline,
+      principal: Principal,
+      service: ServiceName,
+      operation: string,
+      input: Record<string, unknown>,
+    ): Promise<T> {
+      return (await through.dispatch({
         operation,
         input,
         principal,

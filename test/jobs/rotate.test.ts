@@ -8,6 +8,7 @@ import { type Hsm, HsmError } from '../../src/keys/hsm.ts';
 import { nextRotation } from '../../src/keys/rotate.ts';
 import { type Assembly, assemble } from './assembly.ts';
 import { day } from './clock.ts';
+import { dying, tierWith } from './dying.ts';
 
 interface Rotation {
   KeyMaterialId: string;
@@ -72,15 +73,6 @@ describe('the rotation of keys, on a real token and store', () => {
   /** What the log would say at a start: nothing is there that nobody knows of, and nothing is missing. */
   const accounted = async () =>
     expect(await compare(coffer.store, coffer.hsm)).to.deep.equal({ unexplained: [], shells: 0, lost: [] });
-
-  /** The token tier, but for these. */
-  const tierWith = (over: Partial<Hsm>): Hsm =>
-    new Proxy(coffer.hsm, {
-      get: (hsm, name) => {
-        const own = Reflect.get(over, name) ?? Reflect.get(hsm, name);
-        return typeof own === 'function' ? own.bind(hsm) : own;
-      },
-    });
 
   it('rotates when the date has come and not before; the next one is a period later, old ciphertexts decrypt', async () => {
     const KeyId = await rotatingKey();
@@ -219,7 +211,7 @@ describe('the rotation of keys, on a real token and store', () => {
       const KeyId = await rotatingKey();
       const [first] = await all(KeyId);
       coffer.clock.pass(90 * day);
-      const hsm = tierWith({
+      const hsm = tierWith(coffer, {
         async generateKey(...given) {
           const made = await coffer.hsm.generateKey(...given);
           await coffer.call(operation, { KeyId, ...over });
@@ -240,7 +232,7 @@ describe('the rotation of keys, on a real token and store', () => {
     coffer.clock.pass(90 * day);
     const cause = new HsmError('internal', 'this one not');
     const [stubborn] = await coffer.store.dueForRotation(due.now(), 1);
-    const hsm = tierWith({
+    const hsm = tierWith(coffer, {
       generateKey: (...given) =>
         given[0].keyId === stubborn?.keyId ? Promise.reject(cause) : coffer.hsm.generateKey(...given),
     });
@@ -328,38 +320,11 @@ describe('the rotation of keys, on a real token and store', () => {
   });
 
   describe('that dies', () => {
-    const died = new Error('died here');
-    type Apply = Assembly['changes']['apply'];
-    /** Whatever is tried after the death fails too: nobody is left to clear up. */
-    const dying = (dead: (step: string) => boolean) => {
-      let alive = true;
-      const live = <T>(step: string, go: () => Promise<T>): Promise<T> => {
-        if (dead(step)) alive = false;
-        return alive ? go() : Promise.reject(died);
-      };
-      const hsm = {
-        generateKey: (...given: Parameters<Hsm['generateKey']>) =>
-          live('generate', async () => {
-            const made = await coffer.hsm.generateKey(...given);
-            return live('generated', async () => made);
-          }),
-        destroyKey: (...given: Parameters<Hsm['destroyKey']>) =>
-          live('destroy', () => coffer.hsm.destroyKey(...given)),
-      };
-      const apply: Apply = (change, record) =>
-        live(change.type, async () => {
-          const outcome = await coffer.changes.apply(change, record);
-          await live(`after ${change.type}`, async () => undefined);
-          return outcome;
-        });
-      return { hsm, changes: { apply } };
-    };
-
     const steps = [
       'material-creating',
       'after material-creating',
-      'generate',
-      'generated',
+      'generateKey',
+      'after generateKey',
       'material-rotated',
       'after material-rotated',
     ];
@@ -368,8 +333,8 @@ describe('the rotation of keys, on a real token and store', () => {
         const KeyId = await rotatingKey();
         const old = await encrypt(KeyId);
         coffer.clock.pass(90 * day);
-        const { hsm, changes } = dying((at) => at === step);
-        await run({ hsm: tierWith(hsm), changes }).catch(() => undefined);
+        const { hsm, changes } = dying(coffer, (at) => at === step);
+        await run({ hsm, changes }).catch(() => undefined);
         const whole = step === 'after material-rotated';
         const half = step !== 'material-creating' && !whole;
         expect(await all(KeyId)).to.have.length(whole ? 2 : 1);
@@ -394,19 +359,22 @@ describe('the rotation of keys, on a real token and store', () => {
       for (const step of [
         'material-abandoning',
         'after material-abandoning',
-        'destroy',
+        'destroyKey',
         'material-abandoned',
       ]) {
         const KeyId = await rotatingKey();
         coffer.clock.pass(90 * day);
         let failing = true;
-        const { hsm, changes } = dying((at) => at === step);
+        const { hsm, changes } = dying(coffer, (at) => at === step);
         const generateKey: Hsm['generateKey'] = async (...given) => {
           const made = await coffer.hsm.generateKey(...given);
           if (failing) throw new HsmError('internal', 'made, and then something else');
           return made;
         };
-        const { failures } = await run({ hsm: tierWith({ ...hsm, generateKey }), changes });
+        const { failures } = await run({
+          hsm: tierWith(coffer, { generateKey, destroyKey: hsm.destroyKey }),
+          changes,
+        });
         expect(failures, step).to.have.length(1);
         failing = false;
         expect(await new Unfinished(coffer).abandonAll(), step).to.equal(1);
@@ -423,7 +391,7 @@ describe('the rotation of keys, on a real token and store', () => {
     await run(); // so that there is something older
     coffer.clock.pass(90 * day);
     let seen: Unfinished | undefined;
-    const hsm = tierWith({
+    const hsm = tierWith(coffer, {
       async generateKey(...given) {
         const made = await coffer.hsm.generateKey(...given);
         // It is read as unfinished now, and taken back when it no longer is.

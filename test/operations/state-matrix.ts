@@ -1,23 +1,19 @@
+import { generateKeyPairSync } from 'node:crypto';
+import { isPairSpec, type KeySpec, type KeyUsage } from '../../src/keys/spec/key-spec.ts';
+import { newMaterialOf, wrap } from '../contract/hsm/wrap.ts';
+
 /** What a state allows: the AWS developer guide's "Key states of AWS KMS keys", as requests and their answers. */
 
 export const shownStates = ['Enabled', 'Disabled', 'PendingDeletion', 'PendingImport'] as const;
 export type ShownState = (typeof shownStates)[number];
 
-/** What kind of key an operation is about. */
-export interface Kind {
-  readonly KeySpec: string;
-  readonly KeyUsage: string;
-}
-
-const symmetric: Kind = { KeySpec: 'SYMMETRIC_DEFAULT', KeyUsage: 'ENCRYPT_DECRYPT' };
-const signing: Kind = { KeySpec: 'ECC_NIST_P256', KeyUsage: 'SIGN_VERIFY' };
-const macs: Kind = { KeySpec: 'HMAC_256', KeyUsage: 'GENERATE_VERIFY_MAC' };
-const agreement: Kind = { KeySpec: 'ECC_NIST_P256', KeyUsage: 'KEY_AGREEMENT' };
-
-/** A key made by the token, and what it was given before it entered the state. */
+/**
+ * A key, and what it was given before it entered the state. Its material was imported where that is what the state or
+ * the operation is about, else the token made it.
+ */
 export interface Subject {
   readonly KeyId: string;
-  /** What the key made before: a ciphertext, a signature, a MAC or its public half. */
+  /** Made with the key: a ciphertext, a signature, a MAC. */
   readonly made: string;
   /** A key that is enabled. */
   readonly otherKeyId: string;
@@ -26,7 +22,8 @@ export interface Subject {
   /** Names the other key. */
   readonly otherAlias: string;
   readonly account: string;
-  /** Empty where there are no grants. */
+  /** Of a key whose material was imported: what imports it again. */
+  readonly importing: Record<string, unknown>;
   readonly grantId: string;
 }
 
@@ -37,14 +34,28 @@ const disabled = 'DisabledException: <arn> is disabled.';
 const deletion = 'KMSInvalidStateException: <arn> is pending deletion.';
 const pendingImport = 'KMSInvalidStateException: <arn> is pending import.';
 const notDeletion = 'KMSInvalidStateException: <arn> is not pending deletion.';
-const imported =
+const notImported =
   'UnsupportedOperationException: <arn> origin is EXTERNAL which is not valid for this operation.';
 
 const use: Answers = [disabled, deletion, pendingImport];
-const schedule: Answers = [disabled, deletion, imported];
+const schedule: Answers = [disabled, deletion, notImported];
 const toggle: Answers = [allowed, deletion, pendingImport];
 const change: Answers = [allowed, deletion, allowed];
 const look: Answers = [allowed, allowed, allowed];
+
+/** What a key is that an operation needs: a symmetric one that the token made, where nothing else is said. */
+export interface Kind {
+  readonly keySpec: KeySpec;
+  readonly keyUsage: KeyUsage;
+  /** Whether its material must be imported. */
+  readonly isImported: boolean;
+}
+
+const symmetric: Kind = { keySpec: 'SYMMETRIC_DEFAULT', keyUsage: 'ENCRYPT_DECRYPT', isImported: false };
+const imported: Kind = { ...symmetric, isImported: true };
+const signing: Kind = { keySpec: 'ECC_NIST_P256', keyUsage: 'SIGN_VERIFY', isImported: false };
+const agreeing: Kind = { ...signing, keyUsage: 'KEY_AGREEMENT' };
+const authenticating: Kind = { keySpec: 'HMAC_256', keyUsage: 'GENERATE_VERIFY_MAC', isImported: false };
 
 export interface Row {
   readonly operation: string;
@@ -67,10 +78,12 @@ function row(operation: string, answers: Answers, input: Row['input'], kind = sy
 
 const key = ({ KeyId }: Subject) => ({ KeyId });
 const Plaintext = 'AAAA';
-const Message = Plaintext;
+const Message = 'AAAA';
 const blob = ({ made }: Subject) => ({ CiphertextBlob: made });
-const signature = { Message, SigningAlgorithm: 'ECDSA_SHA_256' };
-const mac = { Message, MacAlgorithm: 'HMAC_SHA_256' };
+/** Somebody else's public key. */
+const peer = generateKeyPairSync('ec', { namedCurve: 'prime256v1' })
+  .publicKey.export({ format: 'der', type: 'spki' })
+  .toString('base64');
 
 export const matrix: readonly Row[] = [
   row('Encrypt', use, ({ KeyId }) => ({ KeyId, Plaintext })),
@@ -80,17 +93,6 @@ export const matrix: readonly Row[] = [
   row('GenerateDataKeyWithoutPlaintext', use, ({ KeyId }) => ({ KeyId, KeySpec: 'AES_256' })),
   row('GenerateDataKeyPair', use, ({ KeyId }) => ({ KeyId, KeyPairSpec: 'ECC_NIST_P256' })),
   row('GenerateDataKeyPairWithoutPlaintext', use, ({ KeyId }) => ({ KeyId, KeyPairSpec: 'ECC_NIST_P256' })),
-  row('Sign', use, ({ KeyId }) => ({ KeyId, ...signature }), signing),
-  row('Verify', use, ({ KeyId, made }) => ({ KeyId, ...signature, Signature: made }), signing),
-  row('GetPublicKey', use, key, signing),
-  row('GenerateMac', use, ({ KeyId }) => ({ KeyId, ...mac }), macs),
-  row('VerifyMac', use, ({ KeyId, made }) => ({ KeyId, ...mac, Mac: made }), macs),
-  row(
-    'DeriveSharedSecret',
-    use,
-    ({ KeyId, made }) => ({ KeyId, KeyAgreementAlgorithm: 'ECDH', PublicKey: made }),
-    agreement,
-  ),
   row('CreateGrant', use, ({ KeyId, account }) => ({
     KeyId,
     GranteePrincipal: `arn:aws:iam::${account}:root`,
@@ -99,7 +101,7 @@ export const matrix: readonly Row[] = [
   row('RotateKeyOnDemand', use, key),
   row('EnableKeyRotation', schedule, key),
   row('DisableKeyRotation', schedule, key),
-  row('GetKeyRotationStatus', [allowed, allowed, imported], key),
+  row('GetKeyRotationStatus', [allowed, allowed, notImported], key),
   row('EnableKey', toggle, key),
   row('DisableKey', toggle, key),
   row('ScheduleKeyDeletion', change, key),
@@ -109,7 +111,37 @@ export const matrix: readonly Row[] = [
   row('TagResource', change, ({ KeyId }) => ({ KeyId, Tags: [{ TagKey: 'a', TagValue: 'b' }] })),
   row('UntagResource', change, ({ KeyId }) => ({ KeyId, TagKeys: ['a'] })),
   row('UpdateKeyDescription', change, ({ KeyId }) => ({ KeyId, Description: 'new' })),
+  row(
+    'GetParametersForImport',
+    change,
+    ({ KeyId }) => ({ KeyId, WrappingAlgorithm: 'RSAES_OAEP_SHA_1', WrappingKeySpec: 'RSA_2048' }),
+    imported,
+  ),
+  row('ImportKeyMaterial', change, ({ importing }) => importing, imported),
+  row('DeleteImportedKeyMaterial', look, key, imported),
+  row('GetPublicKey', use, key, signing),
+  row('Sign', use, ({ KeyId }) => ({ KeyId, Message, SigningAlgorithm: 'ECDSA_SHA_256' }), signing),
+  row(
+    'Verify',
+    use,
+    ({ KeyId, made }) => ({ KeyId, Message, SigningAlgorithm: 'ECDSA_SHA_256', Signature: made }),
+    signing,
+  ),
+  row('GenerateMac', use, ({ KeyId }) => ({ KeyId, Message, MacAlgorithm: 'HMAC_SHA_256' }), authenticating),
+  row(
+    'VerifyMac',
+    use,
+    ({ KeyId, made }) => ({ KeyId, Message, MacAlgorithm: 'HMAC_SHA_256', Mac: made }),
+    authenticating,
+  ),
+  row(
+    'DeriveSharedSecret',
+    use,
+    ({ KeyId }) => ({ KeyId, KeyAgreementAlgorithm: 'ECDH', PublicKey: peer }),
+    agreeing,
+  ),
   row('DescribeKey', look, key),
+  row('GetKeyLastUsage', look, key),
   row('GetKeyPolicy', look, key),
   row('PutKeyPolicy', look, ({ KeyId, account }) => ({
     KeyId,
@@ -125,7 +157,6 @@ export const matrix: readonly Row[] = [
       ],
     }),
   })),
-  row('GetKeyLastUsage', look, key),
   row('ListKeyPolicies', look, key),
   row('ListResourceTags', look, key),
   row('ListKeyRotations', look, key),
@@ -150,54 +181,67 @@ type Call = (operation: string, input: Record<string, unknown>) => Promise<Recor
  * A key for one request, with all that the request may need.
  * @param call makes a request as somebody who may do everything
  */
-export async function makeSubject(
-  call: Call,
-  kind: Kind,
-  otherKeyId: string,
-  grants: boolean,
-): Promise<Subject> {
-  const created = (await call('CreateKey', { ...kind })) as {
+async function makeSubject(call: Call, otherKeyId: string, kind: Kind): Promise<Subject> {
+  const { keySpec: KeySpec, keyUsage: KeyUsage, isImported } = kind;
+  const Origin = isImported ? 'EXTERNAL' : 'AWS_KMS';
+  const created = (await call('CreateKey', { Origin, KeySpec, KeyUsage })) as {
     KeyMetadata: { KeyId: string; AWSAccountId: string };
   };
   const { KeyId, AWSAccountId: account } = created.KeyMetadata;
-  const made = await firstOf(call, kind, KeyId);
+  const importing = isImported ? await prepareImport(call, KeyId, KeySpec) : {};
+  if (isImported) await call('ImportKeyMaterial', importing);
+  const made = await makeWith(call, KeyId, KeyUsage);
   const [alias, otherAlias] = [`alias/states-${KeyId}`, `alias/states-other-${KeyId}`];
   await call('CreateAlias', { AliasName: alias, TargetKeyId: KeyId });
   await call('CreateAlias', { AliasName: otherAlias, TargetKeyId: otherKeyId });
-  const grant = {
+  const { GrantId } = await call('CreateGrant', {
     KeyId,
     GranteePrincipal: `arn:aws:iam::${account}:root`,
     RetiringPrincipal: `arn:aws:iam::${account}:root`,
     Operations: ['DescribeKey'],
-  };
-  const GrantId = grants ? (await call('CreateGrant', grant)).GrantId : '';
-  return {
-    KeyId,
-    made: String(made),
-    otherKeyId,
-    alias,
-    otherAlias,
-    account,
-    grantId: String(GrantId),
-  };
+  });
+  return { KeyId, made, otherKeyId, alias, otherAlias, account, importing, grantId: String(GrantId) };
 }
 
-/** What the key makes while it may. */
-async function firstOf(call: Call, kind: Kind, KeyId: string): Promise<unknown> {
-  switch (kind) {
-    case signing:
-      return (await call('Sign', { KeyId, ...signature })).Signature;
-    case macs:
-      return (await call('GenerateMac', { KeyId, ...mac })).Mac;
-    case agreement:
-      return (await call('GetPublicKey', { KeyId })).PublicKey;
-    default:
-      return (await call('Encrypt', { KeyId, Plaintext })).CiphertextBlob;
+async function makeWith(call: Call, KeyId: string, usage: KeyUsage): Promise<string> {
+  switch (usage) {
+    case 'ENCRYPT_DECRYPT':
+      return String((await call('Encrypt', { KeyId, Plaintext })).CiphertextBlob);
+    case 'SIGN_VERIFY':
+      return String((await call('Sign', { KeyId, Message, SigningAlgorithm: 'ECDSA_SHA_256' })).Signature);
+    case 'GENERATE_VERIFY_MAC':
+      return String((await call('GenerateMac', { KeyId, Message, MacAlgorithm: 'HMAC_SHA_256' })).Mac);
+    case 'KEY_AGREEMENT':
+      return '';
   }
 }
 
-/** The states that requests lead to, and how. */
-export const ways: Readonly<Partial<Record<ShownState, string>>> = {
+async function prepareImport(call: Call, KeyId: string, keySpec: KeySpec): Promise<Record<string, unknown>> {
+  const WrappingAlgorithm = isPairSpec(keySpec) ? 'RSA_AES_KEY_WRAP_SHA_1' : 'RSAES_OAEP_SHA_1';
+  const wanted = { KeyId, WrappingAlgorithm, WrappingKeySpec: 'RSA_2048' };
+  const { ImportToken, PublicKey } = await call('GetParametersForImport', wanted);
+  const publicKey = Buffer.from(String(PublicKey), 'base64');
+  const wrapped = wrap(publicKey, WrappingAlgorithm, newMaterialOf(keySpec)).toString('base64');
+  const ExpirationModel = 'KEY_MATERIAL_DOES_NOT_EXPIRE';
+  return { KeyId, ImportToken, EncryptedKeyMaterial: wrapped, ExpirationModel };
+}
+
+/** How requests lead to each state. */
+const ways: Readonly<Record<Exclude<ShownState, 'Enabled'>, string>> = {
   Disabled: 'DisableKey',
   PendingDeletion: 'ScheduleKeyDeletion',
+  PendingImport: 'DeleteImportedKeyMaterial',
 };
+
+/** A key in a state, for one request. */
+export async function enter(
+  call: Call,
+  state: ShownState,
+  otherKeyId: string,
+  kind: Kind = symmetric,
+): Promise<Subject> {
+  const isImported = kind.isImported || state === 'PendingImport';
+  const subject = await makeSubject(call, otherKeyId, { ...kind, isImported });
+  if (state !== 'Enabled') await call(ways[state], { KeyId: subject.KeyId });
+  return subject;
+}
