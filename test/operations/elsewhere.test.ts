@@ -133,6 +133,7 @@ describe('an account beside another', function () {
       recipientAccountId: '111122223333',
       errorCode: 'AccessDeniedException',
     });
+    expect(JSON.stringify(told[0]), 'of who asked its account alone').not.to.contain('prober');
   });
 });
 
