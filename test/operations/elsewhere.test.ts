@@ -66,6 +66,36 @@ describe('an account beside another', function () {
     expect(records[0]).to.equal(records[1]);
   });
 
+  it('learns nothing of the tags of users and policies by conditions of its own', async () => {
+    const tags = { Tags: [{ Key: 'level', Value: 'secret' }] };
+    const nothing = { Effect: 'Allow', Action: 'kms:ListKeys', Resource: '*' };
+    const { Policy } = await at.callAs<{ Policy: { Arn: string } }>(at.root, 'iam', 'CreatePolicy', {
+      PolicyName: 'tagged',
+      PolicyDocument: JSON.stringify({ Version: '2012-10-17', Statement: [nothing] }),
+      ...tags,
+    });
+    const { User } = await at.callAs<{ User: { Arn: string } }>(at.root, 'iam', 'CreateUser', {
+      UserName: 'tagged',
+      ...tags,
+    });
+    const condition = { StringLike: { 'aws:ResourceTag/level': 's*' } };
+    const user = await newUser(at, 'guesser', { Condition: condition });
+    const kinds: [string, string, (arn: string) => Record<string, unknown>][] = [
+      ['GetPolicy', Policy.Arn, (PolicyArn) => ({ PolicyArn })],
+      [
+        'SimulatePrincipalPolicy',
+        User.Arn,
+        (PolicySourceArn) => ({ PolicySourceArn, ActionNames: ['kms:Encrypt'] }),
+      ],
+    ];
+    for (const [operation, arn, input] of kinds) {
+      const absent = arn.replace(/tagged$/, 'absent');
+      const there = await refusal('iam', operation, input(arn), user);
+      const not = await refusal('iam', operation, input(absent), user);
+      expect(there.message.replaceAll(arn, absent), operation).to.equal(not.message);
+    }
+  });
+
   it('learns nothing of a user by simulating its requests', async () => {
     await at.callAs(at.root, 'iam', 'CreateUser', { UserName: 'there' });
     const known = {
@@ -137,11 +167,12 @@ describe('an account beside another', function () {
   });
 });
 
-async function newUser(at: Assembly, name: string): Promise<Principal> {
+/** A user of the stranger's, who may do everything. @param more of the statement that says so */
+async function newUser(at: Assembly, name: string, more: object = {}): Promise<Principal> {
   const { User } = await at.callAs<{ User: { UserId: string; Arn: string } }>(stranger, 'iam', 'CreateUser', {
     UserName: name,
   });
-  const everything = { Effect: 'Allow', Action: '*', Resource: '*' };
+  const everything = { Effect: 'Allow', Action: '*', Resource: '*', ...more };
   await at.callAs(stranger, 'iam', 'PutUserPolicy', {
     UserName: name,
     PolicyName: 'everything',
