@@ -66,6 +66,18 @@ describe('an account beside another', function () {
     expect(records[0]).to.equal(records[1]);
   });
 
+  it('is told the same of an alias whether it is there or not, and never its key', async () => {
+    await at.call('CreateAlias', { AliasName: 'alias/there', TargetKeyId: await at.createKey() });
+    const told: string[] = [];
+    for (const name of ['there', 'absent']) {
+      const KeyId = `arn:aws:kms:us-east-1:111122223333:alias/${name}`;
+      const error = await refusal('kms', 'Encrypt', { KeyId, Plaintext: 'AAAA' });
+      expect(error.code).to.equal('AccessDeniedException');
+      told.push(error.message.replaceAll(name, 'NAME'), await ownRecord([name]));
+    }
+    expect(told.slice(0, 2)).to.deep.equal(told.slice(2));
+  });
+
   it('learns nothing of the tags of users and policies by conditions of its own', async () => {
     const tags = { Tags: [{ Key: 'level', Value: 'secret' }] };
     const nothing = { Effect: 'Allow', Action: 'kms:ListKeys', Resource: '*' };
