@@ -78,6 +78,39 @@ describe('an account beside another', function () {
     expect(told.slice(0, 2)).to.deep.equal(told.slice(2));
   });
 
+  it('learns nothing of keys by re-encrypting from or to them', async () => {
+    const there = `arn:aws:kms:us-east-1:111122223333:key/${await at.createKey()}`;
+    const absent = `arn:aws:kms:us-east-1:111122223333:key/${crypto.randomUUID()}`;
+    const user = await newUser(at, 're-encrypter', { Action: ['kms:Encrypt', 'kms:ReEncryptTo'] });
+    const { KeyMetadata } = await at.callAs<{ KeyMetadata: { KeyId: string } }>(
+      stranger,
+      'kms',
+      'CreateKey',
+      {},
+    );
+    const { KeyId } = KeyMetadata;
+    const { CiphertextBlob } = await at.callAs<{ CiphertextBlob: string }>(stranger, 'kms', 'Encrypt', {
+      KeyId,
+      Plaintext: 'AAAA',
+    });
+    const asked: [string, (arn: string) => Record<string, unknown>][] = [
+      ['to it, from a key that may not be', (DestinationKeyId) => ({ DestinationKeyId })],
+      [
+        'from it, to a key that is not there',
+        (SourceKeyId) => ({ SourceKeyId, DestinationKeyId: crypto.randomUUID() }),
+      ],
+      ['from it, to no key', (SourceKeyId) => ({ SourceKeyId, DestinationKeyId: 'none' })],
+    ];
+    for (const [name, input] of asked) {
+      const told: string[] = [];
+      for (const arn of [there, absent]) {
+        const error = await refusal('kms', 'ReEncrypt', { CiphertextBlob, ...input(arn) }, user);
+        told.push(`${error.code} ${error.message.replaceAll(arn, 'ARN')}`);
+      }
+      expect(told[0], name).to.equal(told[1]);
+    }
+  });
+
   it('learns nothing of the tags of users and policies by conditions of its own', async () => {
     const tags = { Tags: [{ Key: 'level', Value: 'secret' }] };
     const nothing = { Effect: 'Allow', Action: 'kms:ListKeys', Resource: '*' };
