@@ -143,9 +143,11 @@ export function recordForOwner(
   resources: AuditRecord['resources'],
 ): AuditRecord {
   const { principalId, accountId } = record.userIdentity;
-  const { additionalEventData: _, ...shared } = record;
+  const { additionalEventData: _, errorMessage, ...shared } = record;
   return {
     ...shared,
+    // That of a refusal names the caller, and may name what is a third account's.
+    ...(errorMessage !== undefined && record.errorCode !== 'AccessDeniedException' && { errorMessage }),
     userIdentity: {
       type: 'AWSAccount',
       ...(principalId !== undefined && { principalId }),

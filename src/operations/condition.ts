@@ -1,4 +1,4 @@
-import { keyArn } from '../arn.ts';
+import { aliasArn, keyArn } from '../arn.ts';
 import type { Clock } from '../clock.ts';
 import { KmsError } from '../errors.ts';
 import type { Lookup } from '../policy/template.ts';
@@ -186,7 +186,7 @@ function undecided(caller: Caller, subject: Subject, message: string): KmsError 
   }
   return subject.unnamed === true
     ? ciphertextOutOfReach(message)
-    : deniedElsewhere(principal, subject.action, resourceArn(subject), message);
+    : deniedElsewhere(principal, subject.action, askedArn(subject), message);
 }
 
 /** What aws:RequestTag/… and aws:TagKeys say of the tags that a request brings. */
@@ -211,4 +211,9 @@ export function resourceArn(subject: Subject): string {
     case 'account':
       return '*';
   }
+}
+
+/** A key's ARN as the request named it: whoever is refused an alias of another account isn't told what it stands for. */
+export function askedArn({ key, requestAlias }: Extract<Subject, { type: 'key' }>): string {
+  return requestAlias === undefined ? keyArn(key, key.keyId) : aliasArn(key, requestAlias);
 }

@@ -114,7 +114,13 @@ export async function checkLockout(
 ): Promise<void> {
   const decision = await decideFor(
     caller,
-    { type: 'key', action: 'kms:PutKeyPolicy', key: { ...key, policy }, rule: 'look' },
+    {
+      type: 'key',
+      action: 'kms:PutKeyPolicy',
+      key: { ...key, policy },
+      rule: 'look',
+      facts: { 'kms:bypasspolicylockoutsafetycheck': 'false' },
+    },
     services,
     { resource: compilePolicy(parsePolicy(policy, 'key'), { type: 'key policy', id: key.keyId }) },
   );

@@ -137,6 +137,11 @@ export type Result =
 /** What a request comes to, before anything is done. */
 export interface Plan {
   readonly subjects: readonly Subject[];
+  /**
+   * What else the request names and isn't there. It is told after the permission on the subjects, as a refusal of it
+   * would be if it were there, so that the order doesn't say which of both it is.
+   */
+  readonly absent?: KmsError;
   /** What else must hold, known without doing anything: a dry run ends after it. @throws KmsError */
   validate?(): void;
   run(): Promise<Result> | Result;

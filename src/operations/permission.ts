@@ -7,7 +7,7 @@ import type { MaybePromise } from '../maybe-promise.ts';
 import type { Decision } from '../policy/decide.ts';
 import { explain } from '../policy/explain.ts';
 import { decideFor } from './authorize.ts';
-import { resourceArn } from './condition.ts';
+import { askedArn, resourceArn } from './condition.ts';
 import { ciphertextOutOfReach, denied, deniedElsewhere, deniedRole } from './denial.ts';
 import type { Caller, Services, Subject } from './operation.ts';
 
@@ -94,7 +94,7 @@ function toRefusal(caller: Caller, subject: Subject, decision: Decision): KmsErr
   if (subject.type === 'key' && subject.key.account !== principal.account) {
     return subject.unnamed === true
       ? ciphertextOutOfReach(why)
-      : deniedElsewhere(principal, action, resource, why);
+      : deniedElsewhere(principal, action, askedArn(subject), why);
   }
   if (subject.type === 'resource' && subject.trustPolicy !== undefined) {
     return deniedRole(principal, action, resource, why);

@@ -156,6 +156,7 @@ export function createPipeline(
       const refused = found instanceof Promise ? await found : found;
       if (refused !== undefined) throw refused;
     }
+    if (plan.absent !== undefined) throw plan.absent;
     checkStates(operation, plan);
     plan.validate?.();
     if (prepared.dryRun) {

@@ -1,5 +1,6 @@
 import { z } from 'zod';
 import { keyArn } from '../arn.ts';
+import { KmsError } from '../errors.ts';
 import { canonicalContext } from '../keys/context.ts';
 import type { Key } from '../keys/key.ts';
 import type { EncryptionAlgorithm } from '../keys/spec/algorithm.ts';
@@ -42,7 +43,15 @@ export const reEncrypt = defineOperation({
       services,
     );
     const options = { aliases: true, action: 'kms:ReEncryptTo', elsewhere: true };
-    const destination = await resolveKey(input.DestinationKeyId, options, caller, services);
+    const destination = await resolveKey(input.DestinationKeyId, options, caller, services).catch(absent);
+    if (destination instanceof KmsError) {
+      const other = { 'kms:reencryptonsamekey': 'false' };
+      return {
+        subjects: [source.use('kms:ReEncryptFrom', from, { ...algorithmFacts(opening), ...other })],
+        absent: destination,
+        run: () => Promise.reject(destination),
+      };
+    }
     const same = { 'kms:reencryptonsamekey': String(source.key.keyId === destination.keyId) };
     return {
       subjects: [
@@ -85,6 +94,11 @@ export const reEncrypt = defineOperation({
     };
   },
 });
+
+function absent(cause: unknown): KmsError {
+  if (cause instanceof KmsError) return cause;
+  throw cause;
+}
 
 interface Side {
   readonly key: Key;

@@ -49,6 +49,27 @@ describe('what policies ask of a request', function () {
     await encrypt();
   });
 
+  it('is the same where a policy is checked for locking its caller out', async () => {
+    const at = await assembly();
+    const KeyId = await at.createKey();
+    const checked = { Bool: { 'kms:BypassPolicyLockoutSafetyCheck': 'false' } };
+    const statement = {
+      Effect: 'Allow',
+      Principal: { AWS: at.root.account },
+      Action: 'kms:*',
+      Resource: '*',
+    };
+    const put = (more: object) =>
+      at.call('PutKeyPolicy', {
+        KeyId,
+        Policy: JSON.stringify({ Version: '2012-10-17', Statement: [{ ...statement, Condition: checked }] }),
+        ...more,
+      });
+    await put({});
+    await put({});
+    await refused(put({ BypassPolicyLockoutSafetyCheck: true }), 'AccessDeniedException');
+  });
+
   it('takes no longer than others can wait, whatever policy and request bring', async () => {
     const at = await assembly();
     const KeyId = await at.createKey();

@@ -66,6 +66,81 @@ describe('an account beside another', function () {
     expect(records[0]).to.equal(records[1]);
   });
 
+  it('is told the same of an alias whether it is there or not, and never its key', async () => {
+    await at.call('CreateAlias', { AliasName: 'alias/there', TargetKeyId: await at.createKey() });
+    const told: string[] = [];
+    for (const name of ['there', 'absent']) {
+      const KeyId = `arn:aws:kms:us-east-1:111122223333:alias/${name}`;
+      const error = await refusal('kms', 'Encrypt', { KeyId, Plaintext: 'AAAA' });
+      expect(error.code).to.equal('AccessDeniedException');
+      told.push(error.message.replaceAll(name, 'NAME'), await ownRecord([name]));
+    }
+    expect(told.slice(0, 2)).to.deep.equal(told.slice(2));
+  });
+
+  it('learns nothing of keys by re-encrypting from or to them', async () => {
+    const there = `arn:aws:kms:us-east-1:111122223333:key/${await at.createKey()}`;
+    const absent = `arn:aws:kms:us-east-1:111122223333:key/${crypto.randomUUID()}`;
+    const user = await newUser(at, 're-encrypter', { Action: ['kms:Encrypt', 'kms:ReEncryptTo'] });
+    const { KeyMetadata } = await at.callAs<{ KeyMetadata: { KeyId: string } }>(
+      stranger,
+      'kms',
+      'CreateKey',
+      {},
+    );
+    const { KeyId } = KeyMetadata;
+    const { CiphertextBlob } = await at.callAs<{ CiphertextBlob: string }>(stranger, 'kms', 'Encrypt', {
+      KeyId,
+      Plaintext: 'AAAA',
+    });
+    const asked: [string, (arn: string) => Record<string, unknown>][] = [
+      ['to it, from a key that may not be', (DestinationKeyId) => ({ DestinationKeyId })],
+      [
+        'from it, to a key that is not there',
+        (SourceKeyId) => ({ SourceKeyId, DestinationKeyId: crypto.randomUUID() }),
+      ],
+      ['from it, to no key', (SourceKeyId) => ({ SourceKeyId, DestinationKeyId: 'none' })],
+    ];
+    for (const [name, input] of asked) {
+      const told: string[] = [];
+      for (const arn of [there, absent]) {
+        const error = await refusal('kms', 'ReEncrypt', { CiphertextBlob, ...input(arn) }, user);
+        told.push(`${error.code} ${error.message.replaceAll(arn, 'ARN')}`);
+      }
+      expect(told[0], name).to.equal(told[1]);
+    }
+  });
+
+  it('learns nothing of the tags of users and policies by conditions of its own', async () => {
+    const tags = { Tags: [{ Key: 'level', Value: 'secret' }] };
+    const nothing = { Effect: 'Allow', Action: 'kms:ListKeys', Resource: '*' };
+    const { Policy } = await at.callAs<{ Policy: { Arn: string } }>(at.root, 'iam', 'CreatePolicy', {
+      PolicyName: 'tagged',
+      PolicyDocument: JSON.stringify({ Version: '2012-10-17', Statement: [nothing] }),
+      ...tags,
+    });
+    const { User } = await at.callAs<{ User: { Arn: string } }>(at.root, 'iam', 'CreateUser', {
+      UserName: 'tagged',
+      ...tags,
+    });
+    const condition = { StringLike: { 'aws:ResourceTag/level': 's*' } };
+    const user = await newUser(at, 'guesser', { Condition: condition });
+    const kinds: [string, string, (arn: string) => Record<string, unknown>][] = [
+      ['GetPolicy', Policy.Arn, (PolicyArn) => ({ PolicyArn })],
+      [
+        'SimulatePrincipalPolicy',
+        User.Arn,
+        (PolicySourceArn) => ({ PolicySourceArn, ActionNames: ['kms:Encrypt'] }),
+      ],
+    ];
+    for (const [operation, arn, input] of kinds) {
+      const absent = arn.replace(/tagged$/, 'absent');
+      const there = await refusal('iam', operation, input(arn), user);
+      const not = await refusal('iam', operation, input(absent), user);
+      expect(there.message.replaceAll(arn, absent), operation).to.equal(not.message);
+    }
+  });
+
   it('learns nothing of a user by simulating its requests', async () => {
     await at.callAs(at.root, 'iam', 'CreateUser', { UserName: 'there' });
     const known = {
@@ -133,14 +208,16 @@ describe('an account beside another', function () {
       recipientAccountId: '111122223333',
       errorCode: 'AccessDeniedException',
     });
+    expect(JSON.stringify(told[0]), 'of who asked its account alone').not.to.contain('prober');
   });
 });
 
-async function newUser(at: Assembly, name: string): Promise<Principal> {
+/** A user of the stranger's, who may do everything. @param more of the statement that says so */
+async function newUser(at: Assembly, name: string, more: object = {}): Promise<Principal> {
   const { User } = await at.callAs<{ User: { UserId: string; Arn: string } }>(stranger, 'iam', 'CreateUser', {
     UserName: name,
   });
-  const everything = { Effect: 'Allow', Action: '*', Resource: '*' };
+  const everything = { Effect: 'Allow', Action: '*', Resource: '*', ...more };
   await at.callAs(stranger, 'iam', 'PutUserPolicy', {
     UserName: name,
     PolicyName: 'everything',

@@ -35,7 +35,10 @@ export function policySubject(
   };
 }
 
-/** The plan of an operation on one managed policy, with its own permission on it. */
+/**
+ * The plan of an operation on one managed policy, with its own permission on it. One of another account is not looked
+ * up: conditions could ask for its tags.
+ */
 export async function planOnPolicy(
   action: string,
   use: 'look' | 'change',
@@ -45,7 +48,9 @@ export async function planOnPolicy(
   result: (policy: ManagedPolicy) => Result | Promise<Result>,
   facts: Facts = {},
 ): Promise<Plan> {
-  const policy = await services.identities.findPolicy(arn);
+  const owner = pattern.exec(arn)?.[1];
+  const isNear = owner === caller.scope.account || owner === 'aws';
+  const policy = isNear ? await services.identities.findPolicy(arn) : undefined;
   return {
     subjects: [policySubject(action, arn, caller, use, policy, facts)],
     run() {

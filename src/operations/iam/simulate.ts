@@ -123,7 +123,7 @@ export const simulatePrincipalPolicy = defineOperation({
   }),
   async plan(input, caller, services) {
     const source = readSource(input.PolicySourceArn);
-    const entity = await findSource(source, services);
+    const entity = await findSource(source, caller, services);
     const found = entity ?? { arn: source.arn, name: source.name };
     return {
       subjects: [entitySubject(source.kind, 'SimulatePrincipalPolicy', source.account, found)],
@@ -174,9 +174,9 @@ export const getContextKeysForPrincipalPolicy = defineOperation({
   name: 'GetContextKeysForPrincipalPolicy',
   readOnly: true,
   input: z.strictObject({ PolicySourceArn: members.arn, PolicyInputList: documents.optional() }),
-  async plan(input, _caller, services) {
+  async plan(input, caller, services) {
     const source = readSource(input.PolicySourceArn);
-    const entity = await findSource(source, services);
+    const entity = await findSource(source, caller, services);
     const found = entity ?? { arn: source.arn, name: source.name };
     return {
       subjects: [entitySubject(source.kind, 'GetContextKeysForPrincipalPolicy', source.account, found)],

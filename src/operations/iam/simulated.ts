@@ -57,8 +57,13 @@ export function readSource(arn: string): SourceName {
   return { arn, account, kind, name };
 }
 
-/** The user, group or role of exactly this ARN, if there is one. */
-export async function findSource(source: SourceName, { identities }: Services): Promise<Entity | undefined> {
+/** The user, group or role of exactly this ARN, if there is one and it is of the caller's account. */
+export async function findSource(
+  source: SourceName,
+  { scope }: Caller,
+  { identities }: Services,
+): Promise<Entity | undefined> {
+  if (source.account !== scope.account) return undefined;
   const found = await source.kind.find(identities, source.account, source.name);
   return found?.arn === source.arn ? found : undefined;
 }
@@ -118,12 +123,12 @@ export function principalOf(entity: Entity): Principal {
  * The user that a request names as the simulated caller; of one of another account nothing but that is known.
  * @throws KmsError InvalidInputException
  */
-export async function readCaller(arn: string, { scope }: Caller, services: Services): Promise<Principal> {
+export async function readCaller(arn: string, caller: Caller, services: Services): Promise<Principal> {
   const source = readSource(arn);
   if (source.kind !== userKind) {
     throw invalidInput(`Invalid caller: ${arn} is not the ARN of a user.`);
   }
-  const found = source.account === scope.account ? await findSource(source, services) : undefined;
+  const found = await findSource(source, caller, services);
   if (found !== undefined) return principalOf(found);
   return { ...nobodyOf(source.account), arn, userName: source.name };
 }
