@@ -55,12 +55,20 @@ export interface CompiledPolicy {
 export function compilePolicy(document: PolicyDocument, source: PolicySource): CompiledPolicy {
   const variables = hasVariables(document);
   const compiled = document.statements.map((statement, index) => ({
-    effect: statement.effect,
+    effect: isVoid(statement, source) ? undefined : statement.effect,
     statement: compileStatement(statement, index, source, variables),
   }));
   const having = (effect: 'Allow' | 'Deny') =>
     compiled.flatMap((each) => (each.effect === effect ? [each.statement] : []));
   return { source, denies: having('Deny'), allows: having('Allow'), contextKeys: contextKeys(document) };
+}
+
+/**
+ * AWS takes a key policy's statement without a resource, and lets it have no effect (AWS KMS API reference,
+ * PutKeyPolicy). Here it allows nothing either; what it denies is denied.
+ */
+function isVoid({ effect, resource }: Statement, source: PolicySource): boolean {
+  return source.type === 'key policy' && effect === 'Allow' && resource === undefined;
 }
 
 function compileStatement(

@@ -268,7 +268,11 @@ function broadStatement(kind: 'key' | 'trust' | 'identity'): fc.Arbitrary<JsonSt
   const whom = fc.constantFrom({ AWS: here }, { AWS: [here, there] }, '*');
   const common = { Effect: 'Allow', Action: '*' };
   if (kind === 'identity') return fc.constant({ ...common, Resource: '*' });
-  return whom.map((Principal) => ({ ...common, Principal }));
+  return whom.map((Principal) => ({
+    ...common,
+    Principal,
+    ...(kind === 'key' && { Resource: '*' }),
+  }));
 }
 
 function statement(kind: 'key' | 'trust' | 'identity'): fc.Arbitrary<JsonStatement> {
@@ -295,7 +299,7 @@ function anyStatement(kind: 'key' | 'trust' | 'identity'): fc.Arbitrary<JsonStat
         kind === 'trust'
           ? fc.constant({})
           : kind === 'key'
-            ? fc.oneof(fc.constant({}), element('Resource', values(resourcePattern), 15))
+            ? fc.oneof(fc.constant({ Resource: '*' }), element('Resource', values(resourcePattern), 15))
             : element('Resource', values(resourcePattern), 15),
       conditions,
     })

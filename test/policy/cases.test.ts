@@ -43,7 +43,12 @@ interface Given {
 
 const account = `arn:aws:iam::${here}:root`;
 const roleArn = `arn:aws:iam::${here}:role/app`;
-const delegating: JsonStatement = { Effect: 'Allow', Principal: { AWS: account }, Action: 'kms:*' };
+const delegating: JsonStatement = {
+  Effect: 'Allow',
+  Principal: { AWS: account },
+  Action: 'kms:*',
+  Resource: '*',
+};
 const allow = (more: JsonStatement = {}): JsonStatement => ({
   Effect: 'Allow',
   Action: 'kms:*',
@@ -55,8 +60,11 @@ const forWhom = (AWS: unknown, more: JsonStatement = {}): JsonStatement => ({
   Effect: 'Allow',
   Principal: { AWS },
   Action: 'kms:*',
+  Resource: '*',
   ...more,
 });
+/** A statement of a key policy is for its key, where a case doesn't say that it names none. */
+const ofItsKey = (statement: JsonStatement): JsonStatement => ({ Resource: '*', ...statement });
 const when = (operator: string, name: string, value: unknown): JsonStatement => ({
   Condition: { [operator]: { [name]: value } },
 });
@@ -78,10 +86,10 @@ function decision(given: Given): Decision {
     session: given.session && document(given.session),
     resourcePolicy:
       given.trust !== undefined
-        ? { kind: 'trust', policy: document(given.trust) }
+        ? { kind: 'trust', policy: document(given.trust.map(({ Resource: _, ...rest }) => rest)) }
         : given.key === 'none'
           ? undefined
-          : { kind: 'key', policy: document(given.key ?? [delegating]) },
+          : { kind: 'key', policy: document((given.key ?? [delegating]).map(ofItsKey)) },
   };
   const compiled: Policies = {
     ...policies(access),
@@ -512,7 +520,14 @@ table('resources', {
     { identity: [{ Effect: 'Allow', Action: '*', NotResource: `arn:aws:kms:*:${there}:*` }] },
     'allowed',
   ],
-  'of a key policy are its own key where it names none': [{ key: [forWhom(alice.arn)] }, 'allowed'],
+  'of a key policy must be named for it to allow': [
+    { key: [forWhom(alice.arn, { Resource: undefined })] },
+    'no resource-based policy',
+  ],
+  'of a key policy need not be named for it to deny': [
+    { key: [delegating, forWhom('*', { Effect: 'Deny', Resource: undefined })], identity: [allow()] },
+    'denied by resource-based policy',
+  ],
   'of a key policy are not its key where it names another': [
     { key: [forWhom(alice.arn, { Resource: `${key}0` })] },
     'no resource-based policy',

@@ -81,7 +81,13 @@ function example(
 function keyPolicy(...allowed: readonly (readonly [unknown, JsonStatement])[]): JsonPolicy {
   return {
     Version: '2012-10-17',
-    Statement: allowed.map(([Principal, rest]) => ({ Effect: 'Allow', Principal, Action: 'kms:*', ...rest })),
+    Statement: allowed.map(([Principal, rest]) => ({
+      Effect: 'Allow',
+      Principal,
+      Action: 'kms:*',
+      Resource: '*',
+      ...rest,
+    })),
   };
 }
 
@@ -234,8 +240,8 @@ export const differences: readonly Difference[] = [
           policy: {
             Version: '2012-10-17',
             Statement: [
-              { Effect: 'Allow', Principal: '*', Action: 'kms:*' },
-              { Effect: 'Deny', NotPrincipal: { AWS: here }, Action: 'kms:*' },
+              { Effect: 'Allow', Principal: '*', Action: 'kms:*', Resource: '*' },
+              { Effect: 'Deny', NotPrincipal: { AWS: here }, Action: 'kms:*', Resource: '*' },
             ],
           },
         },

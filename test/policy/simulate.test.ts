@@ -9,7 +9,13 @@ import { policies } from './engine.ts';
 const policy = (...Statement: JsonStatement[]) => ({ Version: '2012-10-17', Statement });
 const allow = { Effect: 'Allow', Action: 'kms:*', Resource: '*' };
 const deny = { ...allow, Effect: 'Deny' };
-const delegating = { Sid: 'Delegate', Effect: 'Allow', Principal: { AWS: here }, Action: 'kms:*' };
+const delegating = {
+  Sid: 'Delegate',
+  Effect: 'Allow',
+  Principal: { AWS: here },
+  Action: 'kms:*',
+  Resource: '*',
+};
 
 function given(more: Partial<Case>): Case {
   return {
