@@ -1,4 +1,4 @@
-import type { KeyFinding, Mechanism, Report, Rule, Verdict } from '../hsm/check/report.ts';
+import type { ImportWay, KeyFinding, Mechanism, Report, Rule, Verdict } from '../hsm/check/report.ts';
 
 const marks: Readonly<Record<Verdict, string>> = {
   pass: 'pass',
@@ -9,12 +9,13 @@ const marks: Readonly<Record<Verdict, string>> = {
 
 /** The report of a check as a person reads it. */
 export function renderReport(report: Report): string {
-  const { rules, keys, mechanisms, latencies, incidents, leftovers } = report;
+  const { rules, keys, imports, mechanisms, latencies, incidents, leftovers } = report;
   const parts = [
     section('Token', tokenLines(report)),
     section('What Coffer does with a token', ruleLines(rules, 'function')),
     section('What nobody may do with it', ruleLines(rules, 'boundary')),
     section('KMS keys', keys.map(keyLine)),
+    section('Import of key material', importLines(imports)),
     section('Mechanisms that Coffer has a use for', mechanismLines(mechanisms)),
     section('Attributes', attributeLines(report)),
     section(
@@ -69,6 +70,20 @@ function keyLine({ keySpec, keyUsage, algorithms, inHost, problem }: KeyFinding)
   if (algorithms.length === 0) return `${name} no: ${problem ?? 'it does not work'}`;
   const list = algorithms.map((name) => (inHost.includes(name) ? `${name} (padding in the host)` : name));
   return `${name} ${list.join(', ')}${problem === undefined ? '' : `; not all: ${problem}`}`;
+}
+
+const places = { token: 'in the token', host: "in a host's memory (token.hostUnwrap)" } as const;
+
+/** Each wrapping algorithm, and which keys it brings where. */
+function importLines(imports: readonly ImportWay[]): string[] {
+  return [...new Set(imports.map(({ wrappingAlgorithm }) => wrappingAlgorithm))].flatMap((algorithm) =>
+    (['token', 'host', undefined] as const).flatMap((place) => {
+      const ways = imports.filter((way) => way.wrappingAlgorithm === algorithm && way.where === place);
+      const specs = [...new Set(ways.map(({ keySpec }) => keySpec))];
+      if (specs.length === 0) return [];
+      return [`${algorithm.padEnd(25)} ${place === undefined ? 'no' : places[place]}: ${specs.join(', ')}`];
+    }),
+  );
 }
 
 function mechanismLines(mechanisms: readonly Mechanism[]): string[] {

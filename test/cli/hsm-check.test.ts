@@ -148,6 +148,16 @@ describe('coffer hsm check', function () {
       expect(of('ML_DSA_65', 'SIGN_VERIFY')?.problem).to.match(/MECHANISM_INVALID/);
     });
 
+    it('tells which way key material can be imported', () => {
+      const where = (spec: string, algorithm: string) =>
+        report.imports.find((way) => way.keySpec === spec && way.wrappingAlgorithm === algorithm)?.where;
+      expect(where('SYMMETRIC_DEFAULT', 'RSAES_OAEP_SHA_1')).to.equal('token');
+      expect(where('SYMMETRIC_DEFAULT', 'RSAES_OAEP_SHA_256')).to.equal('host');
+      expect(where('RSA_2048', 'RSA_AES_KEY_WRAP_SHA_1')).to.equal('token');
+      expect(where('ECC_NIST_EDWARDS25519', 'RSA_AES_KEY_WRAP_SHA_256')).to.equal('host');
+      expect(report.imports.length).to.be.above(30);
+    });
+
     it('tells which mechanisms are listed, and which work', () => {
       const of = (wanted: string) => report.mechanisms.find(({ name }) => name === wanted);
       expect(of('CKM_AES_GCM')).to.include({ listed: true, works: true });
@@ -185,6 +195,7 @@ describe('coffer hsm check', function () {
         /^ {2}note {2}where the IVs of AES-GCM are drawn$/m,
         /not FIPS-approved/,
         /^ {2}RSA_2048 +SIGN_VERIFY +RSASSA_PKCS1_V1_5_SHA_256/m,
+        /^ {2}RSAES_OAEP_SHA_1 +in the token: SYMMETRIC_DEFAULT/m,
         /^ {2}CKM_AES_GCM +listed +works$/m,
         /^ {2}ECDSA P-256 sign +[\d.]+ µs +median of \d+$/m,
         /^Coffer can use this token/m,

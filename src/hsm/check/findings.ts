@@ -2,6 +2,7 @@
 import { lostResult, type Result } from './message.ts';
 import {
   type Attributes,
+  type ImportWay,
   type Incident,
   judge,
   type KeyFinding,
@@ -22,6 +23,7 @@ export class Findings {
   #leftovers = 0;
   readonly #rules: Rule[] = [];
   readonly #keys: KeyFinding[] = [];
+  readonly #imports: ImportWay[] = [];
   readonly #latencies: Latency[] = [];
   readonly #incidents: Incident[] = [];
   readonly #mechanisms = new Map<number, Mechanism>();
@@ -73,6 +75,9 @@ export class Findings {
       case 'key':
         this.#keys.push(result.key);
         return;
+      case 'import':
+        this.#imports.push(result.way);
+        return;
       case 'rule':
         this.#rules.push(result.rule);
         return;
@@ -95,6 +100,7 @@ export class Findings {
       token: this.#token.token,
       rules: this.#rules,
       keys: this.#keys,
+      imports: this.#imports,
       mechanisms: [...this.#mechanisms.values()].map((mechanism) => this.#proved(mechanism)),
       ...(this.attributes !== undefined && { attributes: this.attributes }),
       latencies: this.#latencies,

@@ -1,5 +1,14 @@
 /** What passes between `coffer hsm check` and the process that loads the library: one message down, lines of JSON up. */
-import type { Attributes, KeyFinding, Latency, LibraryFacts, Mechanism, Rule, TokenFacts } from './report.ts';
+import type {
+  Attributes,
+  ImportWay,
+  KeyFinding,
+  Latency,
+  LibraryFacts,
+  Mechanism,
+  Rule,
+  TokenFacts,
+} from './report.ts';
 
 /** All that a check needs besides the PIN. */
 export interface CheckOptions {
@@ -26,6 +35,7 @@ export type Result =
   /** That a mechanism did, or didn't do, what Coffer does with it. */
   | { readonly type: 'evidence'; readonly number: number; readonly works: boolean; readonly problem?: string }
   | { readonly type: 'key'; readonly key: KeyFinding }
+  | { readonly type: 'import'; readonly way: ImportWay }
   | { readonly type: 'rule'; readonly rule: Rule }
   | { readonly type: 'latency'; readonly latency: Latency };
 
@@ -60,6 +70,7 @@ export function lostResult(result: Result, reason: string): Result {
       return { ...result, key: { ...result.key, problem: reason } };
     case 'evidence':
       return { ...result, works: false, problem: reason };
+    case 'import':
     case 'token':
     case 'leftovers':
     case 'attributes':

@@ -38,6 +38,17 @@ const capability = z.strictObject({
   problem: z.string().min(1).optional(),
 });
 
+const importWay = z.strictObject({
+  keySpec: z.string(),
+  keyUsage: z.string(),
+  wrappingAlgorithm: z.string(),
+  /** Where material comes out of its wrapping: in the token, or in a host's memory where an operator allows that. */
+  where: z.enum(['token', 'host']).optional(),
+  problem: z.string().min(1).optional(),
+});
+
+export type ImportWay = z.infer<typeof importWay>;
+
 const mechanism = z.strictObject({
   name: z.string().min(1),
   number: z.int().min(0),
@@ -115,6 +126,7 @@ export const reportSchema = z.strictObject({
   token,
   rules: z.array(rule),
   keys: z.array(capability),
+  imports: z.array(importWay),
   mechanisms: z.array(mechanism),
   attributes: attributes.optional(),
   latencies: z.array(latency),

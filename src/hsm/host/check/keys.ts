@@ -107,7 +107,7 @@ function signsWith({ token }: Bench, keySpec: KeySpec): Finding {
 const kept = new WeakMap<Bench, Capabilities>();
 
 /** What is found of one spec is known of the next of its kind. */
-function capabilitiesOf(bench: Bench): Capabilities {
+export function capabilitiesOf(bench: Bench): Capabilities {
   const found = kept.get(bench) ?? new Capabilities(bench.token, bench.leave);
   kept.set(bench, found);
   return found;

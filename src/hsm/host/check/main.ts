@@ -19,6 +19,7 @@ import { Token } from '../token.ts';
 import { attributesStep, originStep } from './attributes.ts';
 import type { Bench } from './bench.ts';
 import { functionSteps } from './function.ts';
+import { importStep } from './imports.ts';
 import { ivStep } from './iv.ts';
 import { keySteps } from './keys.ts';
 import { latencySteps } from './latency.ts';
@@ -39,6 +40,7 @@ const steps: readonly Step[] = [
   ...lifetimeSteps,
   ivStep,
   ...keySteps,
+  importStep,
   ...latencySteps,
 ];
 
