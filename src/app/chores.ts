@@ -1,9 +1,11 @@
 import type { Logger } from 'pino';
 import type { Clock } from '../clock.ts';
+import { compareStoreAndToken } from '../jobs/compare.ts';
 import { destroyDueKeys } from '../jobs/destroy.ts';
 import { DueTime } from '../jobs/due.ts';
 import { endWrappingKeys, expireMaterials } from '../jobs/expire.ts';
-import { compare, Unfinished } from '../jobs/reconcile.ts';
+import type { FindingKind } from '../jobs/finding.ts';
+import { Unfinished } from '../jobs/reconcile.ts';
 import { rotateDueKeys } from '../jobs/rotate.ts';
 import { wornAtEncryptions } from '../keys/encryptions.ts';
 import type { Hsm } from '../keys/hsm.ts';
@@ -44,18 +46,23 @@ export class Chores {
 
   /** Before anybody makes keys: takes back what a crash left half made, and compares store and token. */
   async clearUp(): Promise<void> {
-    const { store, hsm, log } = this.#parts;
+    const { log } = this.#parts;
     const taken = await this.#unfinished.abandonAll();
     if (taken > 0)
       log.warn(
         { keys: taken },
         'took back keys and key materials that were being made when the service died',
       );
-    const { unexplained, shells, lost } = await compare(store, hsm);
-    if (unexplained.length > 0) {
-      log.error({ objects: unexplained }, 'the token has objects that the store does not know');
+    const { findings } = await compareStoreAndToken(this.#parts);
+    const of = (...kinds: FindingKind[]) =>
+      findings.filter(({ kind }) => kinds.includes(kind)).map(({ kind, subject }) => `${kind}: ${subject}`);
+    const strange = of('unexplained-key', 'unexplained-wrapping-key', 'unknown-object', 'ambiguous-key');
+    const lost = of('lost-key', 'lost-half', 'lost-own-key');
+    const left = of('shells', 'wrapping-key');
+    if (strange.length > 0) {
+      log.error({ objects: strange }, 'the token has objects that the store does not know');
     }
-    if (shells > 0) log.info({ objects: shells }, 'the token has half-made objects without a key in them');
+    if (left.length > 0) log.info({ objects: left }, 'the token has leftovers without a key in them');
     if (lost.length > 0) {
       log.fatal(
         { materials: lost },

@@ -1,8 +1,10 @@
 /** Comparing store and token, while keys are made and destroyed. */
 import { setTimeout as pause } from 'node:timers/promises';
+import type { Clock } from '../clock.ts';
 import type { TokenObject } from '../keys/hsm.ts';
-import type { ImportState, KeyState } from '../keys/key.ts';
+import type { ImportState, KeyState, PendingMaterialState } from '../keys/key.ts';
 import { isPairSpec, type KeySpec } from '../keys/spec/key-spec.ts';
+import { isLeftOver, type WrappingKey } from '../keys/wrapping-key.ts';
 import { type Finding, finding, sameFinding } from './finding.ts';
 
 /** A material as the store knows it. */
@@ -11,25 +13,20 @@ export interface MaterialRow {
   readonly materialId: string;
   readonly keySpec: KeySpec;
   readonly state: KeyState;
-  /** Of a material that is not one of its key's yet; `Ready`, or nothing, of every other. */
-  readonly materialState?: string;
-  /** Null, or nothing, of a material that the token made. */
-  readonly importState?: ImportState | null;
+  readonly materialState: 'Ready' | PendingMaterialState;
+  /** Null of a material that the token made. */
+  readonly importState: ImportState | null;
 }
 
 export interface CompareParts {
-  readonly store: { allMaterials(): AsyncIterable<readonly MaterialRow[]> };
-  readonly hsm: { listObjects(): Promise<readonly ListedObject[]> };
+  readonly store: {
+    allMaterials(): AsyncIterable<readonly MaterialRow[]>;
+    wrappingKeys(): Promise<readonly WrappingKey[]>;
+  };
+  readonly clock: Clock;
+  readonly hsm: { listObjects(): Promise<readonly TokenObject[]> };
   /** How long to wait before the second look, where others make and destroy keys. */
   readonly settleMilliseconds?: number;
-}
-
-/** A token object, of a kind that this comparison may not know. */
-export interface ListedObject {
-  readonly kind: TokenObject['kind'] | 'wrapping';
-  readonly id: string;
-  readonly label: string;
-  readonly keyId?: string;
 }
 
 export interface Comparison {
@@ -55,7 +52,7 @@ export async function compareStoreAndToken(parts: CompareParts): Promise<Compari
 }
 
 /** INVARIANT: the token is read before the store. */
-async function look({ store, hsm }: CompareParts): Promise<Comparison> {
+async function look({ store, hsm, clock }: CompareParts): Promise<Comparison> {
   const objects = await hsm.listObjects();
   const token = new Listing(objects);
   const found: Finding[] = [];
@@ -64,15 +61,16 @@ async function look({ store, hsm }: CompareParts): Promise<Comparison> {
     materials += page.length;
     for (const row of page) found.push(...token.explain(row));
   }
-  return { materials, objects: objects.length, findings: [...found, ...token.rest()] };
+  const wrapping = token.wrapping(await store.wrappingKeys(), clock.now());
+  return { materials, objects: objects.length, findings: [...found, ...wrapping, ...token.rest()] };
 }
 
 /** Objects of a token, of which each row of the store explains some. */
 class Listing {
-  readonly #objects: readonly ListedObject[];
-  readonly #byId = new Map<string, ListedObject[]>();
+  readonly #objects: readonly TokenObject[];
+  readonly #byId = new Map<string, TokenObject[]>();
 
-  constructor(objects: readonly ListedObject[]) {
+  constructor(objects: readonly TokenObject[]) {
     this.#objects = objects;
     for (const object of objects) {
       if (object.kind !== 'material' && !(object.kind === 'public' && object.keyId !== undefined)) continue;
@@ -101,6 +99,17 @@ class Listing {
     return [];
   }
 
+  /** Wrapping keys but those of imports that are under way. @param rows those that may be in the token */
+  wrapping(rows: readonly WrappingKey[], now: number): Finding[] {
+    const known = new Map(rows.map((row) => [row.wrappingId, row]));
+    return this.#objects.flatMap(({ kind, id }) => {
+      if (kind !== 'wrapping') return [];
+      const row = known.get(id);
+      if (row === undefined) return [finding('unexplained-wrapping-key', id)];
+      return isLeftOver(row, now) ? [finding('wrapping-key', id, row.keyId)] : [];
+    });
+  }
+
   /** What no row has explained. */
   rest(): Finding[] {
     const shells = this.#objects.filter(({ kind }) => kind === 'shell').length;
@@ -114,18 +123,12 @@ class Listing {
       ...this.#objects
         .filter(({ kind }) => kind === 'unknown')
         .map(({ label, id }) => finding('unknown-object', `${label || '(no label)'} ${id}`.trim())),
-      ...this.#objects.filter(({ kind }) => kind === 'wrapping').map(({ id }) => finding('wrapping-key', id)),
       ...(shells === 0 ? [] : [finding('shells', String(shells))]),
     ];
   }
 }
 
-const unfinished: ReadonlySet<string | null | undefined> = new Set([
-  'Creating',
-  'Abandoning',
-  'Importing',
-  'Deleting',
-]);
+const unfinished: ReadonlySet<string | null> = new Set(['Creating', 'Abandoning', 'Importing', 'Deleting']);
 
 /** Whether the objects of a material may be there or not: it is being made, or goes, or is yet to be imported. */
 function unsettledKind({

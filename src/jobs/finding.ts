@@ -5,6 +5,7 @@ export type FindingKind =
   | 'lost-half'
   | 'lost-own-key'
   | 'unexplained-key'
+  | 'unexplained-wrapping-key'
   | 'ambiguous-key'
   | 'unknown-object'
   | 'destroying'
@@ -51,6 +52,11 @@ const words: Readonly<Record<FindingKind, Words>> = {
       'the store may be older than the key: restore the newer one. It is never destroyed here, since something may be ' +
       'encrypted under it',
   },
+  'unexplained-wrapping-key': {
+    meaning: 'the token has a wrapping key of which the store knows no import',
+    advice:
+      "the store may be older than it: then restore the newer one. No key material is in it: otherwise destroy it by the vendor's means",
+  },
   'ambiguous-key': {
     meaning: 'the token has more than one object for this key material, and so Coffer uses none',
     advice: "find out which one the vendor's restoring added, and destroy that one by the vendor's means",
@@ -69,9 +75,9 @@ const words: Readonly<Record<FindingKind, Words>> = {
       'the service takes it back by itself as it starts, or minutes later; --mend does it while no service runs',
   },
   'wrapping-key': {
-    meaning: 'a wrapping key is in the token: for an import that is under way, or that nobody ended',
-    advice:
-      'it goes with its import token, which is valid for a day; --mend destroys those whose token is long past',
+    meaning:
+      'a wrapping key is in the token whose import has ended, or whose import token is no longer valid',
+    advice: 'the service destroys it by itself within a minute of running; --mend destroys it now',
   },
   shells: {
     meaning:

@@ -6,7 +6,7 @@ import type { Clock } from '../clock.ts';
 import type { Hsm } from '../keys/hsm.ts';
 import type { Key } from '../keys/key.ts';
 import type { ChangeWriter, KeyChange } from '../keys/repository.ts';
-import { endWrappingKey } from '../keys/wrapping-key.ts';
+import { endWrappingKey, isLeftOver } from '../keys/wrapping-key.ts';
 import { type CompareParts, compareStoreAndToken } from './compare.ts';
 import { type DestroyJob, destroyDueKeys } from './destroy.ts';
 import { DueTime } from './due.ts';
@@ -136,8 +136,8 @@ async function destroyWrappingKeys(parts: ReconcileParts, findings: readonly Fin
   const found = new Set(findings.filter(({ kind }) => kind === 'wrapping-key').map(({ subject }) => subject));
   const gone: string[] = [];
   for (const wrappingKey of await store.wrappingKeys()) {
-    const { wrappingId, validTo } = wrappingKey;
-    if (!found.has(wrappingId) || validTo > clock.now()) continue;
+    const { wrappingId } = wrappingKey;
+    if (!found.has(wrappingId) || !isLeftOver(wrappingKey, clock.now())) continue;
     if (await endWrappingKey(wrappingKey, changes, hsm)) gone.push(wrappingId);
   }
   await tell(parts, 'wrapping-key', gone);

@@ -1,7 +1,7 @@
 import type { Clock } from '../clock.ts';
 import { abandonKey, abandonMaterial } from '../keys/abandon.ts';
 import type { Hsm } from '../keys/hsm.ts';
-import type { ImportState, Key, PendingMaterialState } from '../keys/key.ts';
+import type { Key } from '../keys/key.ts';
 import type { ChangeWriter } from '../keys/repository.ts';
 import { endWrappingKey, type WrappingKey } from '../keys/wrapping-key.ts';
 
@@ -97,58 +97,4 @@ export interface UnfinishedParts {
   readonly changes: ChangeWriter;
   readonly hsm: Hsm;
   readonly clock: Clock;
-}
-
-export interface Difference {
-  /** Token objects of Coffer's that no row of the store explains. They are never destroyed: whose are they? */
-  readonly unexplained: readonly string[];
-  /** How many half-made objects without a key in them there are. */
-  readonly shells: number;
-  /** Materials of the store that the token has lost. */
-  readonly lost: readonly { readonly keyId: string; readonly materialId: string }[];
-}
-
-/** States of a key and of a material in which the object may be missing: not made yet, or gone already. */
-const unmade: ReadonlySet<string> = new Set(['Creating', 'Abandoning', 'Destroying']);
-
-/** Compares store and token, while nobody creates or destroys. */
-export async function compare(
-  store: {
-    allMaterials(): AsyncIterable<
-      readonly {
-        readonly keyId: string;
-        readonly materialId: string;
-        readonly state: Key['state'];
-        readonly materialState: 'Ready' | PendingMaterialState;
-        readonly importState: ImportState | null;
-      }[]
-    >;
-    wrappingKeys(): Promise<readonly WrappingKey[]>;
-  },
-  hsm: Hsm,
-): Promise<Difference> {
-  const objects = await hsm.listObjects();
-  const materials = new Map(
-    objects.filter(({ kind }) => kind === 'material').map((object) => [object.id, object]),
-  );
-  const lost: { keyId: string; materialId: string }[] = [];
-  for await (const page of store.allMaterials()) {
-    for (const { keyId, materialId, state, materialState, importState } of page) {
-      const there = materials.delete(materialId);
-      const isWanted = importState === null || importState === 'Imported';
-      if (!there && isWanted && !unmade.has(state) && !unmade.has(materialState))
-        lost.push({ keyId, materialId });
-    }
-  }
-  const wrapping = new Set((await store.wrappingKeys()).map(({ wrappingId }) => wrappingId));
-  const strangers = objects.filter(
-    ({ kind, id }) => kind === 'unknown' || (kind === 'wrapping' && !wrapping.has(id)),
-  );
-  return {
-    unexplained: [...materials.values(), ...strangers].map(({ id, label }) =>
-      `${label || '(no label)'} ${id}`.trim(),
-    ),
-    shells: objects.filter(({ kind }) => kind === 'shell').length,
-    lost,
-  };
 }

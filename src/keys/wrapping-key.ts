@@ -36,6 +36,11 @@ export interface WrappingKey extends Scope {
   readonly validTo: number;
 }
 
+/** Whether it is of no use any more: its import token is no longer valid, or it is going. @param now since the epoch */
+export function isLeftOver({ state, validTo }: WrappingKey, now: number): boolean {
+  return state === 'Destroying' || state === 'Destroyed' || validTo <= now;
+}
+
 const version = 1;
 const idBytes = 16;
 

@@ -1,9 +1,10 @@
 import { randomBytes } from 'node:crypto';
 import { expect } from 'chai';
 import { KmsError } from '../../src/errors.ts';
+import { compareStoreAndToken } from '../../src/jobs/compare.ts';
 import { destroyDueKeys } from '../../src/jobs/destroy.ts';
 import { DueTime, holdMilliseconds } from '../../src/jobs/due.ts';
-import { compare, creationMilliseconds, Unfinished } from '../../src/jobs/reconcile.ts';
+import { creationMilliseconds, Unfinished } from '../../src/jobs/reconcile.ts';
 import { abandonKey } from '../../src/keys/abandon.ts';
 import type { MaterialRef } from '../../src/keys/hsm.ts';
 import { type Assembly, assemble } from './assembly.ts';
@@ -251,16 +252,17 @@ describe('the deletion of a key, on a real token and store', () => {
   });
 
   it('store and token are compared: what neither explains is told, and left alone', async () => {
-    expect(await compare(coffer.store, coffer.hsm)).to.deep.equal({ unexplained: [], shells: 0, lost: [] });
+    expect((await compareStoreAndToken(coffer)).findings).to.deep.equal([]);
     const stray = { keyId: crypto.randomUUID(), materialId: 'ef'.repeat(16) };
     await coffer.hsm.generateKey(stray);
     const KeyId = await coffer.createKey();
     const object = (await materials()).find(({ keyId }) => keyId === KeyId);
     await coffer.hsm.destroyKey({ keyId: KeyId, materialId: object?.id ?? '' });
-    const difference = await compare(coffer.store, coffer.hsm);
-    expect(difference.unexplained).to.have.length(1);
-    expect(difference.unexplained[0]).to.include(stray.materialId);
-    expect(difference.lost).to.deep.equal([{ keyId: KeyId, materialId: object?.id }]);
+    const { findings } = await compareStoreAndToken(coffer);
+    expect(findings.map(({ kind, subject }) => `${kind} ${subject}`)).to.have.members([
+      `unexplained-key ${stray.keyId} material ${stray.materialId}`,
+      `lost-key ${KeyId} material ${object?.id}`,
+    ]);
     expect((await materials()).some(({ id }) => id === stray.materialId)).to.equal(true);
 
     // And a request that needs the lost one is an internal error and an alarm, never NotFoundException.

@@ -1,5 +1,6 @@
 import type { KeyMetadata } from '@aws-sdk/client-kms';
-import { compare } from '../../src/jobs/reconcile.ts';
+import { compareStoreAndToken } from '../../src/jobs/compare.ts';
+import type { Finding } from '../../src/jobs/finding.ts';
 import type { WrappingAlgorithm } from '../../src/keys/spec/wrapping.ts';
 import { wrap } from '../contract/hsm/wrap.ts';
 import type { Assembly } from './assembly.ts';
@@ -79,7 +80,7 @@ export function importing(coffer: Assembly) {
     wrappingKeys: async () =>
       (await coffer.hsm.listObjects()).filter(({ kind }) => kind === 'wrapping').length,
     /** What the log would say at a start. */
-    difference: () => compare(coffer.store, coffer.hsm),
+    difference: async () => (await compareStoreAndToken(coffer)).findings,
   };
 }
 
@@ -91,4 +92,4 @@ interface Given {
   readonly ValidTo?: number;
 }
 
-export const nothingWrong = { unexplained: [], shells: 0, lost: [] };
+export const nothingWrong: readonly Finding[] = [];

@@ -143,7 +143,7 @@ describe('comparing store and token', function () {
   it('tells when Coffer’s own keys are gone', async () => {
     const objects = await at.hsm.listObjects();
     const parts = {
-      store: at.store,
+      ...at,
       hsm: { listObjects: async () => objects.filter(({ kind }) => kind !== 'sealing') },
     };
     const { findings } = await compareStoreAndToken(parts);
@@ -190,6 +190,76 @@ describe('comparing store and token', function () {
     });
   });
 
+  it('takes back a material that was to be a key’s next one, and leaves the key', async () => {
+    const keyId = await at.createKey();
+    const scope = { region, account: at.root.account, keyId };
+    const [current] = (await at.hsm.listObjects()).filter((object) => object.keyId === keyId);
+    const materialId = randomBytes(16).toString('hex');
+    const made = await at.changes.apply(
+      {
+        ...scope,
+        type: 'material-creating',
+        from: ['Enabled'],
+        material: { materialId, keyMaterialId: randomBytes(32).toString('hex'), createdAt: at.clock.now() },
+        rotationType: 'ON_DEMAND',
+        currentMaterialId: current?.id ?? '',
+      },
+      undefined,
+    );
+    expect(made.type).to.equal('done');
+    await at.hsm.generateKey({ keyId, materialId });
+    expect(await kindsOf({ keyId }, true, false)).to.deep.equal(['unfinished']);
+    const { findings } = await reconcile(true);
+    expect(findings.find((one) => one.keyId === keyId)).to.include({ kind: 'unfinished', mended: true });
+    expect(await objectsOf({ keyId, materialId })).to.equal(0);
+    expect(await objectsOf({ keyId, materialId: current?.id ?? '' })).to.equal(1);
+    expect(await recordsOf('ReconcileKeys', keyId)).to.have.length(1);
+    await at.call('Encrypt', { KeyId: keyId, Plaintext: 'AAAA' });
+  });
+
+  it('destroys a wrapping key whose import token is long past, and no other', async () => {
+    const { KeyMetadata } = await at.call<{ KeyMetadata: { KeyId: string } }>('CreateKey', {
+      Origin: 'EXTERNAL',
+    });
+    const begin = () =>
+      at.call('GetParametersForImport', {
+        KeyId: KeyMetadata.KeyId,
+        WrappingAlgorithm: 'RSAES_OAEP_SHA_1',
+        WrappingKeySpec: 'RSA_2048',
+      });
+    const wrapping = async () =>
+      (await at.hsm.listObjects()).filter(({ kind }) => kind === 'wrapping').map(({ id }) => id);
+    const found = async () =>
+      (await reconcile(true)).findings
+        .filter(({ kind }) => /wrapping/.test(kind))
+        .map(({ kind, subject, mended }) => ({ kind, subject, mended }));
+    await begin();
+    const [past = ''] = await wrapping();
+    expect(await found(), 'while its import is under way').to.deep.equal([]);
+    at.clock.pass(90_000_000);
+    await begin();
+    expect(await found()).to.deep.equal([{ kind: 'wrapping-key', subject: past, mended: true }]);
+    const stray = randomBytes(16).toString('hex');
+    await at.hsm.createWrappingKey(
+      stray,
+      'RSA_2048',
+      'RSAES_OAEP_SHA_1',
+      'SYMMETRIC_DEFAULT',
+      'ENCRYPT_DECRYPT',
+    );
+    expect(await found()).to.deep.equal([
+      { kind: 'unexplained-wrapping-key', subject: stray, mended: false },
+    ]);
+    expect(await wrapping())
+      .to.have.length(2)
+      .and.not.to.include(past);
+    const [record] = (await at.records()).filter(({ requestParameters }) =>
+      JSON.stringify(requestParameters).includes(past),
+    );
+    expect(record).to.include({ eventName: 'ReconcileKeys' });
+    await at.hsm.destroyWrappingKey(stray);
+  });
+
   it('destroys what is left of a host that was killed, once it is sure, and no nameless key of another program', async () => {
     const folder = join(at.tier.tokens, readdirSync(at.tier.tokens)[0] ?? '');
     await plantObject(at.tier, '');
@@ -219,7 +289,10 @@ describe('comparing store and token', function () {
     const unnamed = (await at.hsm.listObjects()).filter(({ label }) => label === '');
     expect(unnamed.map(({ kind }) => kind)).to.deep.equal(['unknown']);
     const [record] = (await at.records()).filter(
-      ({ eventName, resources }) => eventName === 'ReconcileKeys' && resources.length === 0,
+      ({ eventName, resources, requestParameters }) =>
+        eventName === 'ReconcileKeys' &&
+        resources.length === 0 &&
+        JSON.stringify(requestParameters).includes('shells'),
     );
     expect(record?.requestParameters).to.deep.equal({ mended: 'shells', subjects: [String(left)] });
     for (const name of names) for (const end of ['object', 'lock']) rmSync(`${name}.${end}`, { force: true });
@@ -245,7 +318,7 @@ describe('comparing store and token', function () {
         return objects;
       },
     };
-    const { findings } = await compareStoreAndToken({ store: at.store, hsm });
+    const { findings } = await compareStoreAndToken({ ...at, hsm });
     expect(making).to.be.a('string');
     expect(findings.map(({ kind, subject }) => `${kind} ${subject}`)).to.deep.equal(before);
   });
