@@ -8,7 +8,9 @@ import { initialise, type SoftHsm } from '../../softhsm/initialise.ts';
 import { type Report, reportSchema } from '../../src/hsm/check/report.ts';
 import { initialiseNss } from '../contract/hsm/nss.ts';
 import { initialiseOpencryptoki, whyNotOpencryptoki } from '../contract/hsm/opencryptoki.ts';
+import { startTier, tokens } from '../contract/hsm/tier.ts';
 import { buildFaultModule } from '../fault/build.ts';
+import { newMaterial, startLoad } from '../fault/load.ts';
 import { cleanEnvironment } from '../service.ts';
 
 const root = resolve(import.meta.dirname, '../..');
@@ -260,6 +262,29 @@ describe('coffer hsm check', function () {
       new Set(['RSA_2048', 'RSA_3072', 'RSA_4096', 'HMAC_256', 'HMAC_384', 'HMAC_512']),
     );
     expect(report.mechanisms.find(({ name }) => name === 'CKM_AES_KEY_GEN')?.works).to.equal(true);
+  });
+
+  it('of a token that Coffer has keys in says so, and changes nothing of them while they are used', async () => {
+    const tier = await startTier(tokens['SoftHSM 2'], { hosts: 1 });
+    try {
+      const hsm = tier.connect();
+      await hsm.claim('00112233445566778899aabbccddeeff');
+      const material = newMaterial();
+      await hsm.generateKey(material);
+      const before = await hsm.listObjects();
+      const load = startLoad(hsm, material, 1);
+      const { module, label = '', pinFile = '', environment } = tier.config;
+      const ended = await check({ module, label, pinFile, environment }, '--json');
+      await load.stop();
+      const report = reportOf(ended);
+      expect(ended.code).to.equal(0);
+      expect(report.token.inUse).to.equal(true);
+      expect([...load.outcomes.keys()]).to.deep.equal(['ok']);
+      expect(await hsm.listObjects()).to.have.deep.members(before);
+      expect((await hsm.checkHealth()).hosts[0]).to.include({ problem: undefined, restarts: 0 });
+    } finally {
+      await tier.close();
+    }
   });
 
   describe('of a library that misbehaves', () => {
