@@ -268,6 +268,16 @@ describe('imported key material', () => {
           ] as const,
       ),
       [
+        'ECC_NIST_EDWARDS25519',
+        'SIGN_VERIFY',
+        async (KeyId, material) => {
+          const own = createPrivateKey({ key: material, format: 'der', type: 'pkcs8' });
+          const SigningAlgorithm = 'ED25519_SHA_512';
+          const { Signature } = await client.sign({ KeyId, Message: sample, SigningAlgorithm });
+          expect(Buffer.from(Signature ?? [])).to.deep.equal(sign(null, sample, own));
+        },
+      ],
+      [
         'ECC_NIST_P256',
         'KEY_AGREEMENT',
         async (KeyId) => {
