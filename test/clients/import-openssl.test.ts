@@ -5,10 +5,10 @@ import { join } from 'node:path';
 import type { KMS } from '@aws-sdk/client-kms';
 import { expect } from 'chai';
 import { readStream } from '../../src/audit/read.ts';
-import { type Service, startService } from '../service.ts';
+import type { Service } from '../service.ts';
 import { cli, findCli } from './cli.ts';
 import { newExternalKey, parametersFor } from './importing.ts';
-import { refused } from './shared.ts';
+import { refused, service } from './shared.ts';
 
 /** The AWS KMS developer guide, "Importing key material", step 3, word for word but for the names of files. */
 const commands = {
@@ -52,7 +52,7 @@ describe('importing as the AWS guide tells it, with openssl', () => {
   const file = (name: string) => join(folder, name);
   before(async function () {
     this.timeout(60_000);
-    at = await startService({ workers: 1, hosts: 1, hostUnwrap: true });
+    at = await service();
     client = at.client();
     await newExternalKey(client);
   });
@@ -60,7 +60,6 @@ describe('importing as the AWS guide tells it, with openssl', () => {
     folder = mkdtempSync(join(tmpdir(), 'coffer-openssl-'));
   });
   afterEach(() => rmSync(folder, { recursive: true, force: true }));
-  after(() => at?.remove());
 
   const bring = (KeyId: string, ImportToken: Uint8Array) =>
     client.importKeyMaterial({

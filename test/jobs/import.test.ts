@@ -89,6 +89,8 @@ describe('an import that dies half-way, on a real token and store', () => {
       const id = await own.bring(KeyId, ticket, material);
       const blob = await own.encrypt(KeyId);
       await coffer.call('DeleteImportedKeyMaterial', { KeyId });
+      // Who is told that it is gone needn't wait for a job.
+      expect(await own.objects(KeyId)).to.equal(0);
       const over = dieAt(step.replace('material-importing', 'material-importing-again'));
       expect(await tried(own.bring(KeyId, ticket, material, { over }))).to.equal(false);
       await restart();
@@ -131,6 +133,18 @@ describe('an import that dies half-way, on a real token and store', () => {
       expect(await own.decrypt(blob)).to.equal(id);
     });
   }
+
+  it('and whose wrapping key no row tells of is told of itself, and left alone', async () => {
+    const stranger = randomBytes(16).toString('hex');
+    const kind = ['SYMMETRIC_DEFAULT', 'ENCRYPT_DECRYPT'] as const;
+    await coffer.hsm.createWrappingKey(stranger, 'RSA_2048', 'RSAES_OAEP_SHA_1', ...kind);
+    await new Unfinished(coffer).abandonAll();
+    const { unexplained } = await own.difference();
+    expect(unexplained).to.have.length(1);
+    expect(unexplained[0]).to.include(stranger);
+    await coffer.hsm.destroyWrappingKey(stranger);
+    await restart();
+  });
 
   it('is taken back by a service that runs on, after a while', async () => {
     const KeyId = await own.externalKey();
