@@ -5,9 +5,10 @@ import { join } from 'node:path';
 import type { KMS } from '@aws-sdk/client-kms';
 import { expect } from 'chai';
 import { readStream } from '../../src/audit/read.ts';
-import { type Service, startService } from '../service.ts';
+import type { Service } from '../service.ts';
+import { cli, findCli } from './cli.ts';
 import { newExternalKey, parametersFor } from './importing.ts';
-import { refused } from './shared.ts';
+import { refused, service } from './shared.ts';
 
 /** The AWS KMS developer guide, "Importing key material", step 3, word for word but for the names of files. */
 const commands = {
@@ -51,7 +52,7 @@ describe('importing as the AWS guide tells it, with openssl', () => {
   const file = (name: string) => join(folder, name);
   before(async function () {
     this.timeout(60_000);
-    at = await startService({ workers: 1, hosts: 1, hostUnwrap: true });
+    at = await service();
     client = at.client();
     await newExternalKey(client);
   });
@@ -59,7 +60,6 @@ describe('importing as the AWS guide tells it, with openssl', () => {
     folder = mkdtempSync(join(tmpdir(), 'coffer-openssl-'));
   });
   afterEach(() => rmSync(folder, { recursive: true, force: true }));
-  after(() => at?.remove());
 
   const bring = (KeyId: string, ImportToken: Uint8Array) =>
     client.importKeyMaterial({
@@ -134,4 +134,41 @@ describe('importing as the AWS guide tells it, with openssl', () => {
       expect(await told(KeyId)).to.deep.equal([{ unwrappedIn }, { unwrappedIn }]);
     });
   }
+
+  it('the whole of it from a shell: the AWS CLI and openssl', async function () {
+    this.timeout(60_000);
+    const command = await findCli();
+    if (command === undefined) this.skip();
+    const kms = (...args: string[]) => cli(command, at, { folder }).run('kms', ...args);
+    const { KeyMetadata } = await kms('create-key', '--origin', 'EXTERNAL');
+    const { KeyId } = KeyMetadata;
+    expect(KeyMetadata).to.include({ KeyState: 'PendingImport' });
+    const algorithm = ['--wrapping-algorithm', 'RSAES_OAEP_SHA_256', '--wrapping-key-spec', 'RSA_2048'];
+    const { PublicKey, ImportToken } = await kms(
+      'get-parameters-for-import',
+      '--key-id',
+      KeyId,
+      ...algorithm,
+    );
+    writeFileSync(file('WrappingPublicKey.bin'), Buffer.from(PublicKey, 'base64'));
+    writeFileSync(file('ImportToken.bin'), Buffer.from(ImportToken, 'base64'));
+    shell(commands.secret);
+    shell(commands.wrapSecret('sha256'));
+    const validTo = new Date(Math.ceil(Date.now() / 1000) * 1000 + 86_400_000).toISOString();
+    await kms(
+      ...['import-key-material', '--key-id', KeyId],
+      ...['--encrypted-key-material', 'fileb://EncryptedKeyMaterial.bin'],
+      ...['--import-token', 'fileb://ImportToken.bin'],
+      ...['--expiration-model', 'KEY_MATERIAL_EXPIRES', '--valid-to', validTo],
+    );
+    const described = await kms('describe-key', '--key-id', KeyId);
+    expect(described.KeyMetadata).to.include({
+      KeyState: 'Enabled',
+      ExpirationModel: 'KEY_MATERIAL_EXPIRES',
+    });
+    expect(Date.parse(described.KeyMetadata.ValidTo)).to.equal(Date.parse(validTo));
+    await kms('encrypt', '--key-id', KeyId, '--plaintext', 'fileb://PlaintextKeyMaterial.bin');
+    await kms('delete-imported-key-material', '--key-id', KeyId);
+    expect((await kms('describe-key', '--key-id', KeyId)).KeyMetadata.KeyState).to.equal('PendingImport');
+  });
 });

@@ -12,7 +12,7 @@ after(async () => {
 });
 
 export function service(): Promise<Service> {
-  shared ??= startService({ workers: 2, hosts: 2 });
+  shared ??= startService({ workers: 2, hosts: 2, hostUnwrap: true });
   return shared;
 }
 

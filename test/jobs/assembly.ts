@@ -94,6 +94,7 @@ export async function assemble() {
       return this.callAs<T>(principal, 'kms', operation, input);
     },
     root: principal,
+    scope: { region: 'us-east-1', account },
     identities: reader,
     async callAs<T = Record<string, unknown>>(
       principal: Principal,

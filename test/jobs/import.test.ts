@@ -4,6 +4,7 @@ import fc from 'fast-check';
 import { DueTime } from '../../src/jobs/due.ts';
 import { expireMaterials } from '../../src/jobs/expire.ts';
 import { creationMilliseconds, Unfinished } from '../../src/jobs/reconcile.ts';
+import { encryptionLimit } from '../../src/keys/encryptions.ts';
 import { type Assembly, assemble } from './assembly.ts';
 import { dying } from './dying.ts';
 import { importing, nothingWrong, type Ticket } from './import.ts';
@@ -88,6 +89,8 @@ describe('an import that dies half-way, on a real token and store', () => {
       const id = await own.bring(KeyId, ticket, material);
       const blob = await own.encrypt(KeyId);
       await coffer.call('DeleteImportedKeyMaterial', { KeyId });
+      // Who is told that it is gone needn't wait for a job.
+      expect(await own.objects(KeyId)).to.equal(0);
       const over = dieAt(step.replace('material-importing', 'material-importing-again'));
       expect(await tried(own.bring(KeyId, ticket, material, { over }))).to.equal(false);
       await restart();
@@ -131,6 +134,19 @@ describe('an import that dies half-way, on a real token and store', () => {
     });
   }
 
+  it('and whose wrapping key no row tells of is told of itself, and left alone', async () => {
+    const stranger = randomBytes(16).toString('hex');
+    const kind = ['SYMMETRIC_DEFAULT', 'ENCRYPT_DECRYPT'] as const;
+    await coffer.hsm.createWrappingKey(stranger, 'RSA_2048', 'RSAES_OAEP_SHA_1', ...kind);
+    await new Unfinished(coffer).abandonAll();
+    const findings = await own.difference();
+    expect(findings.map(({ kind, subject }) => [kind, subject])).to.deep.equal([
+      ['unexplained-wrapping-key', stranger],
+    ]);
+    await coffer.hsm.destroyWrappingKey(stranger);
+    await restart();
+  });
+
   it('is taken back by a service that runs on, after a while', async () => {
     const KeyId = await own.externalKey();
     const ticket = await own.parameters(KeyId);
@@ -160,6 +176,66 @@ describe('an import that dies half-way, on a real token and store', () => {
     expect(await own.objects(KeyId)).to.equal(1);
     await own.encrypt(KeyId);
     await restart();
+  });
+
+  it('is told of in the trail: what was asked, where it was unwrapped, and nothing that opens anything', async () => {
+    const KeyId = await own.externalKey();
+    const ticket = await own.parameters(KeyId);
+    const id = await own.bring(KeyId, ticket, randomBytes(32), { KeyMaterialDescription: 'mine' });
+    const ARN = `arn:aws:kms:us-east-1:111122223333:key/${KeyId}`;
+    const records = (await coffer.records()).filter(({ resources }) =>
+      resources.some((one) => one.ARN === ARN),
+    );
+    const told = records.map(
+      ({ eventName, readOnly, requestParameters, responseElements, additionalEventData }) => [
+        eventName,
+        readOnly,
+        requestParameters,
+        responseElements,
+        additionalEventData,
+      ],
+    );
+    expect(told.slice(1)).to.deep.equal([
+      [
+        'GetParametersForImport',
+        true,
+        { keyId: KeyId, wrappingAlgorithm: 'RSAES_OAEP_SHA_1', wrappingKeySpec: 'RSA_2048' },
+        { keyId: ARN, parametersValidTo: ticket.ParametersValidTo },
+        { unwrapsIn: 'token' },
+      ],
+      [
+        'ImportKeyMaterial',
+        false,
+        { keyId: KeyId, expirationModel: 'KEY_MATERIAL_DOES_NOT_EXPIRE', keyMaterialDescription: 'mine' },
+        { keyId: ARN, keyMaterialId: id },
+        { unwrappedIn: 'token' },
+      ],
+    ]);
+  });
+
+  it('counts the encryptions of a material whatever comes between, and new material goes on from none', async () => {
+    const KeyId = await own.externalKey();
+    const ticket = await own.parameters(KeyId);
+    const material = randomBytes(32);
+    await own.bring(KeyId, ticket, material);
+    const key = (await coffer.identities.findKey(coffer.scope, KeyId)) ?? expect.fail();
+    const { currentMaterialId: materialId = '' } = key;
+    const place = { ...coffer.scope, keyId: KeyId, materialId };
+    expect(await coffer.store.reserveEncryptions(place, encryptionLimit, encryptionLimit)).to.equal(true);
+    await coffer.call('DeleteImportedKeyMaterial', { KeyId });
+    await own.bring(KeyId, ticket, material);
+    const worn = await own.encrypt(KeyId).then(
+      () => expect.fail('it encrypted'),
+      (error: unknown) => error,
+    );
+    expect(worn).to.include({ code: 'KMSInvalidStateException' });
+    expect(String(worn)).to.include('import new key material and rotate the key');
+    // It can't be done for its owner.
+    const wornAt = 1;
+    expect(await coffer.store.wornOut(wornAt, 9)).to.deep.equal([]);
+    await own.bring(KeyId, ticket, randomBytes(32), { ImportType: 'NEW_KEY_MATERIAL' });
+    await coffer.call('RotateKeyOnDemand', { KeyId });
+    await own.encrypt(KeyId);
   });
 
   it('whatever sequence of imports, rotations, deletions, expirations and deaths: what a key can do is what it has', async function () {

@@ -32,4 +32,19 @@ describe('metrics', () => {
       expect(text.split('\n')).to.include(line);
     }
   });
+
+  it('of what only the primary knows say nothing where there is nothing to tell', async () => {
+    const [primary, worker] = [createMetrics([]), createMetrics([])];
+    const seconds = async () => {
+      const text = await aggregate(await Promise.all([primary.snapshot(), worker.snapshot()]));
+      return /^coffer_imported_material_expires_seconds (\S+)$/m.exec(text)?.[1];
+    };
+    expect(await seconds()).to.equal(undefined);
+    primary.materialExpires(90);
+    expect(await seconds()).to.equal('90');
+    primary.materialExpires(-3);
+    expect(await seconds()).to.equal('-3');
+    primary.materialExpires(undefined);
+    expect(await seconds()).to.equal(undefined);
+  });
 });

@@ -2,6 +2,7 @@ import { accessKeysContract } from './access-keys.ts';
 import type { MakePlace } from './fixture.ts';
 import { grantsContract } from './grants.ts';
 import { identitiesContract } from './identities.ts';
+import { importsContract } from './imports.ts';
 import { keysContract } from './keys.ts';
 import { listsContract } from './lists.ts';
 import { modelContract } from './model.ts';
@@ -23,6 +24,7 @@ export function storeContract(database: string, make: MakePlace): void {
     describe('access keys', () => accessKeysContract(make));
     describe('policies of identities', () => policiesContract(make));
     describe('rotation', () => rotationContract(make));
+    describe('imports', () => importsContract(make));
     describe('against a model', () => modelContract(make));
   });
 }
