@@ -119,7 +119,8 @@ export async function openControl(
       const closed = new Promise((resolve) => server.close(resolve));
       // What is being made is answered.
       await Promise.allSettled(busy);
-      for (const socket of open) socket.end();
+      // Not `end`: a client that is stopped, or doesn't hang up, would keep the service from ending.
+      for (const socket of open) socket.destroySoon();
       await closed;
     },
   };
@@ -143,6 +144,8 @@ export interface ControlClient extends ChangeWriter<Change> {
   close(): void;
 }
 
+const gone = { value: undefined };
+
 /** @returns `undefined` where nobody serves */
 export async function connectControl(storeFile: string): Promise<ControlClient | undefined> {
   const socket = createConnection(controlSocket(storeFile));
@@ -162,7 +165,7 @@ export async function connectControl(storeFile: string): Promise<ControlClient |
   socket.on('error', () => undefined);
   const ask = async (request: ControlRequest): Promise<ControlAnswer> => {
     socket.write(`${JSON.stringify(request)}\n`);
-    const { value: line } = await answers.next();
+    const { value: line } = await answers.next().catch(() => gone);
     if (line === undefined) {
       throw new Error(
         'the service ended before it answered: whether the change was made is for its trail to say',

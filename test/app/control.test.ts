@@ -1,5 +1,6 @@
+import { once } from 'node:events';
 import { existsSync, mkdtempSync, rmSync, statSync } from 'node:fs';
-import { connect } from 'node:net';
+import { connect, type Socket } from 'node:net';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { expect } from 'chai';
@@ -31,6 +32,7 @@ describe('the control socket', () => {
   let control: Control;
   const made: { change: Change; record: AuditRecord | undefined }[] = [];
   let outcome: () => Promise<ChangeOutcome>;
+  let stopped: Socket | undefined;
 
   beforeEach(async () => {
     folder = mkdtempSync(join(tmpdir(), 'coffer-control-'));
@@ -51,6 +53,7 @@ describe('the control socket', () => {
     );
   });
   afterEach(async () => {
+    stopped?.destroy();
     await control.close();
     rmSync(folder, { recursive: true, force: true });
   });
@@ -130,6 +133,12 @@ describe('the control socket', () => {
     expect(existsSync(controlSocket(storeFile))).to.equal(false);
     expect(await connectControl(storeFile)).to.equal(undefined);
     link.close();
+  });
+
+  it('closes on a client that never hangs up', async () => {
+    stopped = connect({ path: controlSocket(storeFile), allowHalfOpen: true });
+    await once(stopped, 'connect');
+    await control.close();
   });
 
   it('that closes before it has answered says that nothing is known', async () => {
