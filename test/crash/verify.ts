@@ -91,7 +91,15 @@ export async function readTrail(folder: string): Promise<TrailRecord[]> {
 export interface Rows {
   readonly keys: { keyId: string; state: string }[];
   readonly aliases: { aliasName: string; keyId: string }[];
-  readonly materials: { keyId: string; materialId: string; state: string }[];
+  readonly materials: {
+    keyId: string;
+    materialId: string;
+    state: string;
+    /** Of material that was imported. */
+    importState: string | undefined;
+  }[];
+  /** Those that are in the token. */
+  readonly wrappingKeys: { wrappingId: string; state: string }[];
   readonly outbox: number;
 }
 
@@ -110,13 +118,18 @@ export function readStore(file: string): Rows {
         .all()
         .map((row) => ({ aliasName: text(row, 'alias_name'), keyId: text(row, 'target_key_id') })),
       materials: database
-        .prepare('select key_id, material_id, state from materials')
+        .prepare('select key_id, material_id, state, import_state from materials')
         .all()
         .map((row) => ({
           keyId: text(row, 'key_id'),
           materialId: text(row, 'material_id'),
           state: text(row, 'state'),
+          importState: row.import_state === null ? undefined : text(row, 'import_state'),
         })),
+      wrappingKeys: database
+        .prepare("select wrapping_id, state from wrapping_keys where state <> 'Destroyed'")
+        .all()
+        .map((row) => ({ wrappingId: text(row, 'wrapping_id'), state: text(row, 'state') })),
       outbox: Number(database.prepare('select count(*) as n from outbox').get()?.n),
     };
   } finally {
@@ -194,7 +207,10 @@ export async function verifyToken(service: Service, rows: Rows): Promise<number>
   const isShell = ({ label = '', id = '', empty }: StoredObject) => empty && label === '' && id === '';
   const whole = objects.filter((object) => !isShell(object));
   const labels = whole.map(({ label }) => label ?? '(no label)');
-  const wanted = rows.materials.map(({ keyId, materialId }) => `coffer key ${keyId} material ${materialId}`);
+  const wanted = rows.materials
+    .filter(({ importState }) => importState !== 'Deleted')
+    .map(({ keyId, materialId }) => `coffer key ${keyId} material ${materialId}`);
+  wanted.push(...rows.wrappingKeys.map(({ wrappingId }) => `coffer wrapping ${wrappingId}`));
   wanted.push('coffer canary', 'coffer sealing', 'coffer trail', 'coffer checkpoint');
   const names = whole.map((object, at) => `${labels[at]} of class ${object.class}`);
   expect(new Set(names).size, 'objects of one label').to.equal(names.length);
@@ -212,11 +228,13 @@ export async function verifyToken(service: Service, rows: Rows): Promise<number>
   return objects.length - whole.length;
 }
 
-/** Waits until keys and materials whose creation a crash interrupted are cleared up. */
+/** Waits until keys, materials and wrapping keys that a crash interrupted are cleared up. */
 export async function creationsSettled(service: Service): Promise<void> {
   const deadline = Date.now() + 15_000;
-  const unfinished = ({ keys, materials }: Rows) =>
-    [...keys, ...materials].some(({ state }) => state === 'Creating' || state === 'Abandoning');
+  const between = new Set(['Creating', 'Abandoning', 'Importing', 'Deleting', 'Destroying']);
+  const unfinished = ({ keys, materials, wrappingKeys }: Rows) =>
+    [...keys, ...materials, ...wrappingKeys].some(({ state }) => between.has(state)) ||
+    materials.some(({ importState = '' }) => between.has(importState));
   while (unfinished(readStore(service.storeFile))) {
     if (Date.now() > deadline) expect.fail('a key or material is still being created');
     await pause(100);
