@@ -6,8 +6,12 @@ import type { Alias, Key } from '../keys/key.ts';
 import type { GrantsFound, Invalidation, KeyRepository } from '../keys/repository.ts';
 import type { MaybePromise } from '../maybe-promise.ts';
 import { Recent } from './recent.ts';
+import { weightOfGrants, weightOfIdentity, weightOfKey, weightOfText } from './weight.ts';
 
-/** How many things that are there are remembered, of one kind in one account and region. */
+/**
+ * How many things that are there are remembered, of one kind (of keys and aliases in one account and region): fewer
+ * where they are large. As keys some 300 MB.
+ */
 const present = 100_000;
 /** How many names of nothing are remembered, of one kind. */
 const absent = 10_000;
@@ -23,6 +27,11 @@ const longestAccessKeyId = 128;
 class Scoped<T> {
   readonly #present = new Map<string, Map<string, Recent<T>>>();
   readonly #absent = new Recent<true>(absent);
+  readonly #weigh: ((value: T) => number) | undefined;
+
+  constructor(weigh?: (value: T) => number) {
+    this.#weigh = weigh;
+  }
 
   get(scope: Scope, name: string): T | undefined {
     return this.#present.get(scope.region)?.get(scope.account)?.get(name);
@@ -40,7 +49,7 @@ class Scoped<T> {
     }
     const accounts = this.#present.get(region) ?? new Map<string, Recent<T>>();
     this.#present.set(region, accounts);
-    const names = accounts.get(account) ?? new Recent<T>(present);
+    const names = accounts.get(account) ?? new Recent<T>(present, this.#weigh);
     accounts.set(account, names);
     names.set(name, value);
   }
@@ -79,16 +88,16 @@ export interface CachedRepository extends KeyRepository, IdentityRepository {
 
 /** Keeps what single look-ups found, and what they didn't find; everything else goes through to the reader. */
 export function cachedRepository(reader: KeyRepository & IdentityRepository): CachedRepository {
-  const keys = new Scoped<Key>();
+  const keys = new Scoped<Key>(weightOfKey);
   const aliases = new Scoped<Alias>();
-  const grants = new Recent<GrantsFound>(present);
+  const grants = new Recent<GrantsFound>(present, weightOfGrants);
   const noGrants = new Recent<GrantsFound>(present);
   const credentials = new Recent<AccessKey>(present);
   const noCredentials = new Recent<true>(absent);
   /** The accounts of keys by region and id, which never change. */
   const owners = new Recent<string>(present);
-  const identities = new Recent<Identity>(present);
-  const managed = new Recent<string>(present);
+  const identities = new Recent<Identity>(present, weightOfIdentity);
+  const managed = new Recent<string>(present, weightOfText);
   let sequence: number | undefined;
   /**
    * INVARIANT: what was read is kept only if nothing was invalidated since the reading began: it may be the

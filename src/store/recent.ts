@@ -5,12 +5,19 @@
  */
 export class Recent<T> {
   readonly #half: number;
+  readonly #weigh: (value: T) => number;
   #young = new Map<string, T>();
   #old = new Map<string, T>();
+  /** Of the young half. */
+  #weight = 0;
 
-  /** @param bound how many entries there may be at most */
-  constructor(bound: number) {
+  /**
+   * @param bound how much all entries may weigh together, but for one that is heavier than half of it alone
+   * @param weigh the same for the same value; 1 for each where it is left out, so that `bound` is a number of entries
+   */
+  constructor(bound: number, weigh: (value: T) => number = () => 1) {
     this.#half = Math.max(1, Math.floor(bound / 2));
+    this.#weigh = weigh;
   }
 
   get(name: string): T | undefined {
@@ -22,26 +29,33 @@ export class Recent<T> {
   }
 
   set(name: string, value: T): void {
-    if (this.#young.size >= this.#half) {
+    const weight = this.#weigh(value);
+    this.delete(name);
+    if (this.#weight + weight > this.#half) {
       this.#old = this.#young;
       this.#young = new Map();
-    } else {
-      this.#old.delete(name);
+      this.#weight = 0;
     }
     this.#young.set(name, value);
+    this.#weight += weight;
   }
 
   delete(name: string): void {
-    this.#young.delete(name);
+    const young = this.#young.get(name);
+    if (young !== undefined) {
+      this.#young.delete(name);
+      this.#weight -= this.#weigh(young);
+    }
     this.#old.delete(name);
   }
 
   clear(): void {
     this.#young.clear();
     this.#old.clear();
+    this.#weight = 0;
   }
 
-  /** How many entries there are; one that is in both halves counts twice. */
+  /** How many entries there are. */
   get size(): number {
     return this.#young.size + this.#old.size;
   }

@@ -1,6 +1,7 @@
 import { setFlagsFromString } from 'node:v8';
 import { runInNewContext } from 'node:vm';
 import { expect } from 'chai';
+import fc from 'fast-check';
 import type { AccessKey } from '../../src/identity/credential.ts';
 import type { Grant } from '../../src/keys/grant.ts';
 import { grantIndex } from '../../src/keys/grant-index.ts';
@@ -108,6 +109,35 @@ describe('the cached repository', () => {
     expect(asked).to.equal(0);
     await bounded.findKey(nobody(0), key.keyId);
     expect(asked).to.equal(1);
+  });
+
+  it('remembers fewer things where their owners made them large', async () => {
+    const large = 'x'.repeat(32_768);
+    const policy = { type: 'user policy', id: 'large', document: large } as const;
+    const grant = newGrant({ keyId: 'key' });
+    const bounded = cachedRepository({
+      ...reader,
+      findKey: (_, keyId) => newKey({ keyId, policy: large }),
+      findIdentity: (id) => ({
+        ...{ type: 'User', id, account: scope.account, arn: id, name: id, tags: [] },
+        ...{ policies: [policy], boundary: undefined },
+      }),
+      findGrants: () => ({ grants: Array.from({ length: 200 }, () => grant), more: true }),
+      findManagedPolicy: async () => large,
+    });
+    const kinds: Record<string, (name: string) => unknown> = {
+      keys: (name) => bounded.findKey(scope, name),
+      identities: (name) => bounded.findIdentity(name),
+      grants: (name) => bounded.findGrants(scope, 'key', name),
+      policies: (name) => bounded.findManagedPolicy(name),
+    };
+    for (const [kind, find] of Object.entries(kinds)) {
+      await find('first');
+      expect(find('first'), kind).not.to.be.instanceOf(Promise);
+      for (let index = 0; index < 6_000; index += 1) await find(String(index));
+      expect(find('5999'), kind).not.to.be.instanceOf(Promise);
+      expect(find('first'), kind).to.be.instanceOf(Promise);
+    }
   });
 
   it('remembers no access key id that is longer than there are, and of others nothing but themselves', async () => {
@@ -339,6 +369,37 @@ describe('a map of what is recent', () => {
       expect(recent.get(`other ${index}`)).to.equal(index);
     }
     expect(recent.get('other 0')).to.equal(undefined);
+  });
+
+  it('forgets nothing for what is set again, or deleted', () => {
+    const recent = new Recent<number>(10);
+    recent.set('kept', -1);
+    for (let index = 0; index < 100; index += 1) {
+      recent.set('same', index);
+      recent.set(`other ${index}`, index);
+      recent.delete(`other ${index}`);
+    }
+    expect(recent.get('kept')).to.equal(-1);
+  });
+
+  it('never weighs more than its bound, whatever is done with it, and has what was set last', () => {
+    const step = fc.record({
+      name: fc.constantFrom('a', 'b', 'c', 'd', 'e', 'f', 'g', 'h', 'i', 'j', 'k', 'l'),
+      does: fc.constantFrom('set', 'set', 'get', 'delete'),
+    });
+    // None heavier than half of the bound, which is 100.
+    fc.assert(
+      fc.property(fc.integer({ min: 1, max: 50 }), fc.array(step, { maxLength: 100 }), (weight, steps) => {
+        const recent = new Recent<string>(100, () => weight);
+        for (const { name, does } of steps) {
+          if (does === 'set') recent.set(name, name);
+          if (does === 'delete') recent.delete(name);
+          const found = recent.get(name);
+          if (does !== 'get') expect(found).to.equal(does === 'set' ? name : undefined);
+          expect(recent.size * weight).to.be.at.most(100);
+        }
+      }),
+    );
   });
 
   it('has nothing left of what was deleted, in whichever half it was', () => {
