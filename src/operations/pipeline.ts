@@ -1,44 +1,16 @@
 import { keyArn } from '../arn.ts';
-import { type Caller as AuditCaller, recordApiCall, recordForOwner, userIdentity } from '../audit/build.ts';
 import type { AuditRecord, Trail } from '../audit/record.ts';
 import { KmsError } from '../errors.ts';
-import type { Principal } from '../identity/principal.ts';
 import { HsmError } from '../keys/hsm.ts';
 import type { ChangeOutcome } from '../keys/repository.ts';
 import { refusal } from '../keys/state.ts';
 import { KeyUses } from '../keys/uses.ts';
-import type { ServiceName } from '../service.ts';
+import type { Call, RefusedCall } from './call.ts';
 import { internalError, toKmsError } from './failure.ts';
 import type { Caller, Operation, Plan, Prepared, Result, Services, Subject } from './operation.ts';
-import { trailForm } from './parameters.ts';
 import { refusalOf } from './permission.ts';
+import { type Progress, recordRequest, sharedRecords } from './record.ts';
 import { findOperation, noSuchOperation } from './table.ts';
-
-/** An authenticated request. */
-export interface Call {
-  readonly service: ServiceName;
-  readonly operation: string;
-  readonly input: Record<string, unknown>;
-  readonly principal: Principal;
-  readonly accessKeyId: string;
-  /** The region of the signature's scope. */
-  readonly region: string;
-  readonly sourceIp: string;
-  readonly userAgent: string;
-  /** Whether it came over TLS. */
-  readonly secure: boolean;
-  readonly requestId: string;
-}
-
-/** A call that failed, with what is known of it: it may have no principal, or no operation. */
-export type RefusedCall = Omit<Call, 'input' | 'operation' | 'principal' | 'accessKeyId'> & {
-  readonly operation: string | undefined;
-  readonly principal: Principal | undefined;
-  /** Without a principal it is only what the request claims. */
-  readonly accessKeyId: string | undefined;
-  /** How many such calls went unrecorded since the last that was recorded. */
-  readonly unrecorded?: number;
-};
 
 export interface Pipeline {
   /**
@@ -64,40 +36,6 @@ export function createPipeline(
   },
 ): Pipeline {
   const { trail, clock } = services;
-
-  /** What the record says, gathered along the way so that a failure has it too. */
-  interface Progress {
-    prepared: Prepared | undefined;
-    readOnly: boolean;
-    subjects: readonly Subject[];
-  }
-
-  function record(
-    call: RefusedCall,
-    progress: Progress,
-    rest: { error?: KmsError; response?: object; subjects?: readonly Subject[]; additional?: object },
-  ): AuditRecord {
-    const { error, response, additional } = rest;
-    const decidedBy = reasonFor(error, call.principal, progress.subjects);
-    return recordApiCall(clock, {
-      source: `${call.service}.amazonaws.com`,
-      identity: userIdentity(call.principal && auditCaller(call.principal), call.accessKeyId),
-      operation: call.operation ?? '',
-      region: call.region,
-      account: call.principal?.account ?? '',
-      sourceIp: call.sourceIp,
-      userAgent: call.userAgent,
-      requestId: call.requestId,
-      readOnly: progress.readOnly,
-      parameters: progress.prepared === undefined ? null : trailForm(progress.prepared.input),
-      response: response === undefined ? null : trailForm(response),
-      resources: touched(visible(rest.subjects ?? progress.subjects, call.principal, error)),
-      ...(error !== undefined && { error }),
-      ...((call.unrecorded !== undefined || decidedBy !== undefined || additional !== undefined) && {
-        additional: { unrecorded: call.unrecorded, decidedBy, ...additional },
-      }),
-    });
-  }
 
   async function append(entry: AuditRecord, subjects: readonly Subject[] = []): Promise<void> {
     try {
@@ -168,7 +106,7 @@ export function createPipeline(
     const result = await run(plan, isFirst);
     if (result.type === 'answer') {
       const { responseElements: shown, additional } = result;
-      const entry = record(call, progress, {
+      const entry = recordRequest(clock, call, progress, {
         ...(shown && { response: shown }),
         ...(additional && { additional }),
       });
@@ -178,7 +116,7 @@ export function createPipeline(
     const { output, responseElements, keys, refused, additional } = result;
     const subjects =
       keys?.map((key): Subject => ({ type: 'key', action: '', key, rule: 'look' })) ?? plan.subjects;
-    const entry = record(call, progress, {
+    const entry = recordRequest(clock, call, progress, {
       ...(responseElements && { response: responseElements }),
       subjects,
       ...(additional && { additional }),
@@ -217,7 +155,7 @@ export function createPipeline(
       } catch (cause) {
         if (cause instanceof HsmError && cause.kind === 'missing-object') services.alarm(cause.message);
         const error = toKmsError(cause);
-        await append(record(call, progress, { error }), progress.subjects);
+        await append(recordRequest(clock, call, progress, { error }), progress.subjects);
         throw error;
       }
       // A change has its record already, in the transaction that made it.
@@ -230,82 +168,7 @@ export function createPipeline(
 
     async refused(call, error) {
       const readOnly = findOperation(call.service, call.operation ?? '')?.readOnly ?? true;
-      await append(record(call, { prepared: undefined, readOnly, subjects: [] }, { error }));
-    },
-  };
-}
-
-/**
- * A request's record, and those of the accounts whose keys and roles it was about, which are told of it like the
- * caller's. A caller that is refused doesn't learn from its own record that there is a copy, for then there is what it
- * asked for.
- */
-function sharedRecords(
-  entry: AuditRecord,
-  subjects: readonly Subject[],
-): readonly [AuditRecord, ...AuditRecord[]] {
-  const caller = entry.recipientAccountId;
-  const foreign = subjects.filter((subject) => isThere(subject) && (ownerOf(subject) ?? caller) !== caller);
-  if (foreign.length === 0) return [entry];
-  const owners = new Set(foreign.map(ownerOf));
-  const copies = [...owners].map((owner = '') =>
-    recordForOwner(entry, owner, touched(subjects.filter((subject) => ownerOf(subject) === owner))),
-  );
-  return [hides(entry.errorCode) ? entry : { ...entry, sharedEventID: entry.eventID }, ...copies];
-}
-
-function ownerOf(subject: Subject): string | undefined {
-  switch (subject.type) {
-    case 'key':
-      return subject.key.account;
-    case 'alias':
-    case 'resource':
-      return subject.account;
-    case 'account':
-      return undefined;
-  }
-}
-
-/** Whether there is certainly such a thing: whatever else a request names is only a name, also of an account. */
-function isThere(subject: Subject): boolean {
-  return subject.type === 'key' || (subject.type === 'resource' && subject.trustPolicy !== undefined);
-}
-
-function hides(errorCode: string | undefined): boolean {
-  return errorCode === 'AccessDeniedException';
-}
-
-/** To a caller that is refused what is another account's, the trail doesn't tell either whether it is there. */
-function visible(
-  subjects: readonly Subject[],
-  principal: Principal | undefined,
-  error: KmsError | undefined,
-): readonly Subject[] {
-  if (!hides(error?.code)) return subjects;
-  return subjects.filter((subject) => [undefined, principal?.account].includes(ownerOf(subject)));
-}
-
-/** Which policy refused: for the account that owns all that was asked for, and for nobody else. */
-function reasonFor(
-  error: KmsError | undefined,
-  principal: Principal | undefined,
-  subjects: readonly Subject[],
-): string | undefined {
-  if (error?.code !== 'AccessDeniedException' || principal === undefined) return undefined;
-  const own = subjects.every((subject) => {
-    if (subject.type === 'account') return true;
-    return (subject.type === 'key' ? subject.key : subject).account === principal.account;
-  });
-  return own ? error.detail : undefined;
-}
-
-function auditCaller(principal: Principal): AuditCaller {
-  const { role, session, account } = principal;
-  return {
-    ...principal,
-    session: session && {
-      issuedAt: session.issuedAt,
-      role: role && { principalId: role.roleId, arn: role.arn, account, roleName: role.roleName },
+      await append(recordRequest(clock, call, { prepared: undefined, readOnly, subjects: [] }, { error }));
     },
   };
 }
@@ -343,30 +206,5 @@ function checkStates(operation: Operation, plan: Plan): void {
         `${arn} key usage is ${key.keyUsage} which is not valid for ${operation.name}.`,
       );
     }
-  }
-}
-
-/** Each once: several permissions may be needed on one. */
-function touched(subjects: readonly Subject[]): AuditRecord['resources'] {
-  if (subjects.length < 2) return subjects.flatMap(resource);
-  return [...new Map(subjects.flatMap(resource).map((found) => [found.ARN, found])).values()];
-}
-
-function resource(subject: Subject): AuditRecord['resources'] {
-  switch (subject.type) {
-    case 'key':
-      return [
-        {
-          accountId: subject.key.account,
-          type: 'AWS::KMS::Key',
-          ARN: keyArn(subject.key, subject.key.keyId),
-        },
-      ];
-    case 'alias':
-      return [{ accountId: subject.account, type: 'AWS::KMS::Alias', ARN: subject.arn }];
-    case 'resource':
-      return [{ accountId: subject.account, type: subject.resourceType, ARN: subject.arn }];
-    case 'account':
-      return [];
   }
 }
