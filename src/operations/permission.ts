@@ -1,5 +1,5 @@
 import type { KmsError } from '../errors.ts';
-import { type GrantOperation, grantOperations } from '../keys/grant.ts';
+import { grantOperationOf } from '../keys/grant.ts';
 import { grantsFor } from '../keys/grant-lookup.ts';
 import { grantAllows, type Retirement } from '../keys/grant-verdict.ts';
 import { granteesOf } from '../keys/grantee.ts';
@@ -38,7 +38,7 @@ async function withGrants(
 ): Promise<KmsError | undefined> {
   const decision = await first;
   if (decision.allowed) return undefined;
-  const operation = operationsByAction.get(subject.action);
+  const operation = grantOperationOf(subject.action);
   if (decision.explicit || subject.type !== 'key' || operation === undefined) {
     return toRefusal(caller, subject, decision);
   }
@@ -50,10 +50,6 @@ async function withGrants(
   if (grant === undefined) return toRefusal(caller, subject, decision);
   return toRefusal(caller, subject, await decideFor(caller, subject, services, { grant: () => grant }));
 }
-
-const operationsByAction: ReadonlyMap<string, GrantOperation> = new Map(
-  grantOperations.map((operation) => [`kms:${operation}`, operation]),
-);
 
 /** How the grant that is to be retired names whom it lets retire it. */
 const matches = { granted: 'direct', 'granted-to-role': 'role', delegable: undefined } as const;
