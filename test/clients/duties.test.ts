@@ -40,7 +40,8 @@ describe('separation of duties, as the guide has it', function () {
       return `echo "=== ${index}"\n${pasted}\necho "--- $?"\n`;
     });
     writeFileSync(join(folder, 'paste'), stage.join(''));
-    const { stdout } = await run('/bin/bash', ['-c', 'exec 2>&1; . ./paste'], {
+    // With a socket for its input, as here, bash takes itself for a remote shell and would read somebody's .bashrc.
+    const { stdout } = await run('/bin/bash', ['--norc', '-c', 'exec 2>&1; . ./paste'], {
       cwd: folder,
       maxBuffer: 64 * 1024 * 1024,
       env: cleanEnvironment({

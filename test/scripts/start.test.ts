@@ -80,7 +80,7 @@ describe('scripts/start', function () {
       expect(statSync(join(folder, 'data', name)).mode & 0o077, name).to.equal(0);
     }
     const pasted = screen.slice(screen.indexOf('  export AWS_SHARED'));
-    const { stdout } = await run('/bin/bash', ['-euc', pasted], {
+    const { stdout } = await run('/bin/bash', ['--norc', '-euc', pasted], {
       cwd: folder,
       // Debian's AWS CLI before any other.
       env: cleanEnvironment({ PATH: `/usr/bin:${process.env.PATH}`, AWS_PAGER: '' }),
