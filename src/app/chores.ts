@@ -2,7 +2,7 @@ import type { Logger } from 'pino';
 import type { Clock } from '../clock.ts';
 import { compareStoreAndToken } from '../jobs/compare.ts';
 import { destroyDueKeys } from '../jobs/destroy.ts';
-import { DueTime } from '../jobs/due.ts';
+import { DueTime, holdMilliseconds } from '../jobs/due.ts';
 import { endWrappingKeys, expireMaterials } from '../jobs/expire.ts';
 import type { FindingKind } from '../jobs/finding.ts';
 import { Unfinished } from '../jobs/reconcile.ts';
@@ -33,6 +33,8 @@ export class Chores {
   readonly #unfinished: Unfinished;
   readonly #due: DueTime;
   #ending = false;
+  /** Whether it was told that the clock was set ahead. */
+  #told = false;
   #last: Promise<void> = Promise.resolve();
   #expiring: Promise<void> = Promise.resolve();
   #isExpiring = false;
@@ -89,6 +91,7 @@ export class Chores {
   async #run(): Promise<void> {
     const { store, changes, hsm, clock, log } = this.#parts;
     if (this.#ending) return;
+    this.#watchClock();
     await this.#unfinished
       .abandonOld()
       .catch((cause: unknown) => log.error({ err: cause }, 'half-made keys could not be taken back'));
@@ -112,6 +115,17 @@ export class Chores {
     } catch (cause) {
       log.error({ err: cause }, 'the deletion job failed: it tries again');
     }
+  }
+
+  /** Once: what waits for a start may wait for months. */
+  #watchClock(): void {
+    const milliseconds = this.#due.ahead();
+    if (this.#told || milliseconds < holdMilliseconds) return;
+    this.#told = true;
+    this.#parts.log.warn(
+      { milliseconds },
+      'the clock was set ahead since the service started: keys that came due for deletion or rotation since then wait; where the clock is right now, start the service again',
+    );
   }
 
   async #rotate(): Promise<void> {

@@ -25,6 +25,11 @@ export class DueTime {
     return Math.min(this.#clock.now(), this.#startWall + this.#elapsed());
   }
 
+  /** By how many milliseconds the wall clock was set ahead since the start, or the machine slept. */
+  ahead(): number {
+    return Math.max(0, this.#clock.now() - this.now());
+  }
+
   /** Whether what fell due at that time may be done now. */
   isDue(date: number): boolean {
     if (date > this.now()) return false;

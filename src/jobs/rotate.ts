@@ -39,7 +39,8 @@ export interface Rotations {
  *
  * Time is `DueTime`'s: the wall clock of a running process that jumps ahead makes nothing due, and what seems due at
  * start waits an hour, so that a clock that is wrong at boot can be set right. A rotation harms no ciphertext, so a
- * key that rotates under a wrong clock all the same is only rotated once too often.
+ * key that rotates under a wrong clock all the same is rotated once too often; its next date is then as far off as that
+ * clock was ahead, until EnableKeyRotation is called again.
  */
 export async function rotateDueKeys(job: RotateJob): Promise<Rotations> {
   const now = job.due.now();

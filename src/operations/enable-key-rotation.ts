@@ -22,11 +22,10 @@ export const enableKeyRotation = defineOperation({
       caller,
       services,
       (target, { rotation, ...key }) => {
-        // Said again, the same period moves no date: whoever says it every day would never see a rotation.
-        const next =
-          rotation?.periodInDays === periodInDays
-            ? rotation.next
-            : services.clock.now() + periodInDays * dayMilliseconds;
+        const anew = services.clock.now() + periodInDays * dayMilliseconds;
+        // Said again, the same period moves no date: whoever says it every day would never see a rotation. But none is
+        // further off than a period, as a clock that was ahead may have left it.
+        const next = rotation?.periodInDays === periodInDays ? Math.min(rotation.next, anew) : anew;
         return {
           type: 'change',
           change: { ...target, type: 'rotation-enabled', due: rotation?.next, periodInDays, next },

@@ -25,6 +25,18 @@ describe('when a waiting period has passed', () => {
     expect(due.isDue(date)).to.equal(true);
   });
 
+  it('knows by how much the clock was set ahead, and is behind by nothing', () => {
+    const clock = new TestClock();
+    const due = new DueTime(clock);
+    clock.pass(day);
+    expect(due.ahead()).to.equal(0);
+    clock.jump(3 * day);
+    clock.pass(day);
+    expect(due.ahead()).to.equal(3 * day);
+    clock.jump(-5 * day);
+    expect(due.ahead()).to.equal(0);
+  });
+
   it('a clock that jumps back delays, and is believed', () => {
     const clock = new TestClock();
     const due = new DueTime(clock);

@@ -148,6 +148,21 @@ describe('the rotation of keys, on a real token and store', () => {
     expect(await next(KeyId)).to.equal(date);
   });
 
+  it('a key that rotated under a clock that was ahead for long has its schedule back when it is enabled again', async () => {
+    const KeyId = await rotatingKey();
+    coffer.clock.jump(3650 * day);
+    due = new DueTime(coffer.clock);
+    coffer.clock.pass(holdMilliseconds);
+    expect(await run()).to.deep.equal({ ...nothing, rotated: 1 });
+    coffer.clock.jump(-3650 * day);
+    const enabled = coffer.clock.now();
+    await coffer.call('EnableKeyRotation', { KeyId, RotationPeriodInDays: 90 });
+    expect(await next(KeyId)).to.equal(enabled + 90 * day);
+    coffer.clock.pass(day);
+    await coffer.call('EnableKeyRotation', { KeyId, RotationPeriodInDays: 90 });
+    expect(await next(KeyId), 'said again, it moves nothing').to.equal(enabled + 90 * day);
+  });
+
   it('keys that fall due together rotate some at a time', async function () {
     this.timeout(30_000);
     const keys = await Promise.all(Array.from({ length: 5 }, () => rotatingKey()));
