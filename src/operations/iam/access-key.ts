@@ -7,9 +7,8 @@ import { limits } from '../../identity/limits.ts';
 import { type Caller, defineOperation, type Plan, type Result, type Services } from '../operation.ts';
 import { limitExceeded, noSuchEntity, refusedAs } from './errors.ts';
 import { members, pageMembers } from './input.ts';
-import { planOn, userKind } from './kind.ts';
 import { iamPage, shortPage } from './page.ts';
-import { userNameOf } from './user.ts';
+import { planOnSelf } from './self.ts';
 
 /** Whose access keys a request is about: a user's, or the root's. */
 interface Owner {
@@ -18,20 +17,16 @@ interface Owner {
   readonly name: string | undefined;
 }
 
-/** Without a name a request is about whose access key signed it. */
-async function planOnOwner(
+function planOnOwner(
   action: string,
   given: string | undefined,
   caller: Caller,
   services: Services,
   result: (owner: Owner) => Result | Promise<Result>,
 ): Promise<Plan> {
-  const name = userNameOf(given, caller);
-  if (name !== undefined) return planOn(userKind, action, name, caller, services, result);
-  return {
-    subjects: [{ type: 'account', action: `iam:${action}` }],
-    run: () => result({ id: caller.scope.account, name: undefined }),
-  };
+  return planOnSelf(action, given, caller, services, (user) =>
+    result({ id: user?.id ?? caller.scope.account, name: user?.name }),
+  );
 }
 
 const statusOf = (active: boolean) => (active ? 'Active' : 'Inactive');

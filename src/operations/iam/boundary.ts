@@ -1,8 +1,9 @@
 import type { Role, User } from '../../identity/entity.ts';
-import { type Caller, defineOperation, type Operation, type Services } from '../operation.ts';
+import type { Caller, Operation, Services } from '../operation.ts';
+import { operationOn } from './entity-operation.ts';
 import { noSuchEntity } from './errors.ts';
 import { members } from './input.ts';
-import { boundaryFacts, inputOn, type Kind, nameIn, planOn, roleKind, userKind } from './kind.ts';
+import { boundaryFacts, type Kind, roleKind, userKind } from './kind.ts';
 
 /** Whether a managed policy may be given to somebody of the caller's account. @throws KmsError NoSuchEntityException */
 export async function requirePolicy(
@@ -21,58 +22,38 @@ export function requireBoundary(policyArn: string, caller: Caller, services: Ser
   return requirePolicy(policyArn, caller, services, 'Scope ARN:');
 }
 
-function put(kind: Kind<User> | Kind<Role>): Operation {
-  const action = `Put${kind.type}PermissionsBoundary`;
-  return defineOperation({
-    service: 'iam',
-    name: action,
+function put(kind: Kind<User | Role>): Operation {
+  return operationOn(kind, {
+    name: `Put${kind.type}PermissionsBoundary`,
     readOnly: false,
-    input: inputOn(kind, { PermissionsBoundary: members.arn }),
-    plan(input, caller, services) {
-      const { PermissionsBoundary: policyArn } = input;
-      return planOn<User | Role>(
-        kind,
-        action,
-        nameIn(input, kind),
-        caller,
-        services,
-        async ({ id }) => {
-          await requireBoundary(policyArn, caller, services);
-          return { type: 'change', change: { ...caller.scope, type: 'boundary-set', id, policyArn } };
-        },
-        () => ({ 'iam:permissionsboundary': policyArn }),
-      );
-    },
+    input: { PermissionsBoundary: members.arn },
+    plan: ({ PermissionsBoundary: policyArn }, caller, services) => ({
+      async result({ id }) {
+        await requireBoundary(policyArn, caller, services);
+        return { type: 'change', change: { ...caller.scope, type: 'boundary-set', id, policyArn } };
+      },
+      facts: () => ({ 'iam:permissionsboundary': policyArn }),
+    }),
   });
 }
 
-function remove(kind: Kind<User> | Kind<Role>): Operation {
-  const action = `Delete${kind.type}PermissionsBoundary`;
-  return defineOperation({
-    service: 'iam',
-    name: action,
+function remove(kind: Kind<User | Role>): Operation {
+  return operationOn(kind, {
+    name: `Delete${kind.type}PermissionsBoundary`,
     readOnly: false,
-    input: inputOn(kind, {}),
-    plan(input, caller, services) {
-      const name = nameIn(input, kind);
-      return planOn<User | Role>(
-        kind,
-        action,
-        name,
-        caller,
-        services,
-        ({ id, boundary }) => {
-          if (boundary === undefined) {
-            throw noSuchEntity(`The ${kind.noun} with name ${name} does not have a permissions boundary.`);
-          }
-          return {
-            type: 'change',
-            change: { ...caller.scope, type: 'boundary-set', id, policyArn: undefined },
-          };
-        },
-        boundaryFacts,
-      );
-    },
+    input: {},
+    plan: (_input, caller, _services, name) => ({
+      result({ id, boundary }) {
+        if (boundary === undefined) {
+          throw noSuchEntity(`The ${kind.noun} with name ${name} does not have a permissions boundary.`);
+        }
+        return {
+          type: 'change',
+          change: { ...caller.scope, type: 'boundary-set', id, policyArn: undefined },
+        };
+      },
+      facts: boundaryFacts,
+    }),
   });
 }
 

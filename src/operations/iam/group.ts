@@ -4,9 +4,10 @@ import type { Group } from '../../identity/entity.ts';
 import { newIdentifier } from '../../identity/identifier.ts';
 import { limits } from '../../identity/limits.ts';
 import { defineOperation } from '../operation.ts';
-import { alreadyExists, limitExceeded, refusedAs } from './errors.ts';
+import { deleteEntity, listEntities, operationOn, renameEntity } from './entity-operation.ts';
+import { limitExceeded, refusedAs } from './errors.ts';
 import { members, pageMembers } from './input.ts';
-import { entitySubject, groupKind, listSubject, planOn, unknownEntity } from './kind.ts';
+import { entitySubject, groupKind, nameTaken } from './kind.ts';
 import { iamPage } from './page.ts';
 import { groupShape, userSummary } from './shape.ts';
 
@@ -37,7 +38,7 @@ export const createGroup = defineOperation({
           output,
           responseElements: output,
           refused: refusedAs({
-            exists: alreadyExists(`Group with name ${name} already exists.`),
+            exists: nameTaken(groupKind, name),
             limit: limitExceeded('GroupsPerAccount', limits.groups),
           }),
         };
@@ -46,88 +47,27 @@ export const createGroup = defineOperation({
   },
 });
 
-export const getGroup = defineOperation({
-  service: 'iam',
+export const getGroup = operationOn(groupKind, {
   name: 'GetGroup',
   readOnly: true,
-  input: z.strictObject({ GroupName: members.groupName, ...pageMembers }),
-  plan: (input, caller, services) =>
-    planOn(groupKind, 'GetGroup', input.GroupName, caller, services, async (group) => {
-      const { items, rest } = await iamPage('GetGroup', group.id, input, (range) =>
-        services.identities.listMembers(group.id, { pathPrefix: '/', ...range }),
+  input: pageMembers,
+  plan: ({ MaxItems, Marker }, _caller, { identities }) => ({
+    async result(group) {
+      const { items, rest } = await iamPage('GetGroup', group.id, { MaxItems, Marker }, (range) =>
+        identities.listMembers(group.id, { pathPrefix: '/', ...range }),
       );
       const output = { Group: groupShape(group), Users: items.map(userSummary), ...rest };
       return { type: 'answer', output };
-    }),
-});
-
-export const listGroups = defineOperation({
-  service: 'iam',
-  name: 'ListGroups',
-  readOnly: true,
-  input: z.strictObject({ PathPrefix: members.pathPrefix.optional(), ...pageMembers }),
-  plan(input, caller, services) {
-    const { account } = caller.scope;
-    const { PathPrefix: pathPrefix = '/' } = input;
-    return {
-      subjects: [listSubject('group', 'ListGroups', account, pathPrefix)],
-      async run() {
-        const { items, rest } = await iamPage('ListGroups', `${account}${pathPrefix}`, input, (range) =>
-          services.identities.listGroups(account, { pathPrefix, ...range }),
-        );
-        return { type: 'answer', output: { Groups: items.map(groupShape), ...rest } };
-      },
-    };
-  },
-});
-
-export const updateGroup = defineOperation({
-  service: 'iam',
-  name: 'UpdateGroup',
-  readOnly: false,
-  input: z.strictObject({
-    GroupName: members.groupName,
-    NewPath: members.path.optional(),
-    NewGroupName: members.groupName.optional(),
+    },
   }),
-  async plan(input, caller, services) {
-    const { account } = caller.scope;
-    const group = await services.identities.findGroup(account, input.GroupName);
-    const name = input.NewGroupName ?? input.GroupName;
-    const path = input.NewPath ?? group?.path ?? '/';
-    return {
-      subjects: [
-        entitySubject(groupKind, 'UpdateGroup', account, group ?? { name: input.GroupName }),
-        entitySubject(groupKind, 'UpdateGroup', account, { name, path }),
-      ],
-      run() {
-        if (group === undefined) throw unknownEntity(groupKind, input.GroupName);
-        return {
-          type: 'change',
-          change: {
-            ...caller.scope,
-            type: 'identity-renamed',
-            id: group.id,
-            name,
-            path,
-            arn: iamArn(account, 'group', path, name),
-          },
-          refused: refusedAs({ exists: alreadyExists(`Group with name ${name} already exists.`) }),
-        };
-      },
-    };
-  },
 });
 
-export const deleteGroup = defineOperation({
-  service: 'iam',
-  name: 'DeleteGroup',
-  readOnly: false,
-  input: z.strictObject({ GroupName: members.groupName }),
-  plan: (input, caller, services) =>
-    planOn(groupKind, 'DeleteGroup', input.GroupName, caller, services, ({ id }) => ({
-      type: 'change',
-      change: { ...caller.scope, type: 'identity-deleted', id },
-      refused: refusedAs({}),
-    })),
-});
+export const listGroups = listEntities(
+  groupKind,
+  (identities, account, range) => identities.listGroups(account, range),
+  groupShape,
+);
+
+export const updateGroup = renameEntity(groupKind, members.groupName);
+
+export const deleteGroup = deleteEntity(groupKind);

@@ -1,13 +1,13 @@
-import { z } from 'zod';
+import type { z } from 'zod';
 import { iamArn } from '../../arn.ts';
 import type { KmsError } from '../../errors.ts';
 import type { Entity, Group, Role, User } from '../../identity/entity.ts';
 import type { IdentityRepository } from '../../identity/repository.ts';
 import type { Tag } from '../../tag.ts';
-import { internalError } from '../failure.ts';
 import type { Caller, Facts, Plan, Result, Services, Subject } from '../operation.ts';
-import { noSuchEntity } from './errors.ts';
+import { alreadyExists, noSuchEntity } from './errors.ts';
 import { members } from './input.ts';
+import { requestTagFacts } from './tags.ts';
 
 /** Users, groups and roles, as far as IAM treats them alike. */
 export interface Kind<T extends Entity = Entity> {
@@ -45,25 +45,12 @@ export const roleKind: Kind<Role> = {
 
 export const kinds: readonly Kind[] = [userKind, groupKind, roleKind];
 
-/** The input of an operation on one of a kind, which `nameIn` finds, with what else it has. */
-export function inputOn<Shape extends z.ZodRawShape>(
-  { member, name }: Kind,
-  shape: Shape,
-): z.ZodType<z.output<z.ZodObject<Shape>> & Record<string, unknown>> {
-  const input: z.ZodType = z.strictObject({ [member]: name, ...shape });
-  // The compiler takes the computed name for any name, and so loses what the others hold.
-  return input as z.ZodType<z.output<z.ZodObject<Shape>> & Record<string, unknown>>;
-}
-
-/** The name that a request gives, in the kind's own member. */
-export function nameIn(input: Readonly<Record<string, unknown>>, { member }: Kind): string {
-  const name = input[member];
-  if (typeof name !== 'string') throw internalError(`the schema let a request without ${member} pass`);
-  return name;
-}
-
 export function unknownEntity({ noun }: Kind, name: string): KmsError {
   return noSuchEntity(`The ${noun} with name ${name} cannot be found.`);
+}
+
+export function nameTaken({ type }: Kind, name: string): KmsError {
+  return alreadyExists(`${type} with name ${name} already exists.`);
 }
 
 /** `iam:ResourceTag/…`, which is `aws:ResourceTag/…` by its older name. */
@@ -95,6 +82,19 @@ export function entitySubject(
     tags,
     facts: { ...resourceTagFacts(tags), ...facts },
   };
+}
+
+/** A user or role that is made: whoever makes it with tags must be allowed to tag it too. */
+export function creationSubjects(
+  kind: Kind<User | Role>,
+  account: string,
+  place: { readonly name: string; readonly path: string },
+  tags: readonly Tag[],
+  boundary: string | undefined,
+): Subject[] {
+  const facts = { ...requestTagFacts(tags), 'iam:permissionsboundary': boundary };
+  const actions = [`Create${kind.type}`, ...(tags.length > 0 ? [`Tag${kind.type}`] : [])];
+  return actions.map((action) => entitySubject(kind, action, account, place, facts));
 }
 
 /** Users, groups, roles or policies as a whole: what lies under a path. */

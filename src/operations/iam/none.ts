@@ -1,9 +1,10 @@
 import { z } from 'zod';
 import { defineOperation, type Operation } from '../operation.ts';
+import { operationOn } from './entity-operation.ts';
 import { noSuchEntity } from './errors.ts';
 import { members, pageMembers } from './input.ts';
-import { planOn, roleKind, userKind } from './kind.ts';
-import { userNameOf } from './user.ts';
+import { roleKind, userKind } from './kind.ts';
+import { planOnSelf } from './self.ts';
 
 /**
  * What Coffer's users and roles never have: passwords, second factors, certificates, SSH keys, credentials of
@@ -18,16 +19,11 @@ function ofUser(name: string, member: string): Operation {
     name,
     readOnly: true,
     input: z.strictObject({ UserName: members.existingUserName.optional(), ...pageMembers }),
-    plan(input, caller, services) {
-      const output = { [member]: [], IsTruncated: false };
-      const userName = userNameOf(input.UserName, caller);
-      return userName === undefined
-        ? {
-            subjects: [{ type: 'account', action: `iam:${name}` }],
-            run: () => ({ type: 'answer', output }),
-          }
-        : planOn(userKind, name, userName, caller, services, () => ({ type: 'answer', output }));
-    },
+    plan: (input, caller, services) =>
+      planOnSelf(name, input.UserName, caller, services, () => ({
+        type: 'answer',
+        output: { [member]: [], IsTruncated: false },
+      })),
   });
 }
 
@@ -45,29 +41,26 @@ function ofAccount(name: string, member: string, more: Record<string, z.ZodType>
   });
 }
 
-function loginProfile(name: 'GetLoginProfile' | 'DeleteLoginProfile'): Operation {
-  return defineOperation({
-    service: 'iam',
-    name,
-    readOnly: name === 'GetLoginProfile',
-    input: z.strictObject({ UserName: members.existingUserName }),
-    plan: (input, caller, services) =>
-      planOn(userKind, name, input.UserName, caller, services, (user) => {
-        throw noSuchEntity(`Login Profile for User ${user.name} cannot be found.`);
-      }),
+function loginProfile(verb: 'Get' | 'Delete'): Operation {
+  return operationOn(userKind, {
+    name: `${verb}LoginProfile`,
+    readOnly: verb === 'Get',
+    input: {},
+    plan: () => ({
+      result({ name }) {
+        throw noSuchEntity(`Login Profile for User ${name} cannot be found.`);
+      },
+    }),
   });
 }
 
-const listInstanceProfilesForRole = defineOperation({
-  service: 'iam',
+const listInstanceProfilesForRole = operationOn(roleKind, {
   name: 'ListInstanceProfilesForRole',
   readOnly: true,
-  input: z.strictObject({ RoleName: members.roleName, ...pageMembers }),
-  plan: (input, caller, services) =>
-    planOn(roleKind, 'ListInstanceProfilesForRole', input.RoleName, caller, services, () => ({
-      type: 'answer',
-      output: { InstanceProfiles: [], IsTruncated: false },
-    })),
+  input: pageMembers,
+  plan: () => ({
+    result: () => ({ type: 'answer', output: { InstanceProfiles: [], IsTruncated: false } }),
+  }),
 });
 
 const listServiceSpecificCredentials = defineOperation({
@@ -82,11 +75,13 @@ const listServiceSpecificCredentials = defineOperation({
   }),
   plan(input, caller, services) {
     const action = 'ListServiceSpecificCredentials';
-    const output = { ServiceSpecificCredentials: [], IsTruncated: false };
-    const userName = input.AllUsers === 'true' ? undefined : userNameOf(input.UserName, caller);
-    return userName === undefined
-      ? { subjects: [{ type: 'account', action: `iam:${action}` }], run: () => ({ type: 'answer', output }) }
-      : planOn(userKind, action, userName, caller, services, () => ({ type: 'answer', output }));
+    const result = () => ({
+      type: 'answer' as const,
+      output: { ServiceSpecificCredentials: [], IsTruncated: false },
+    });
+    return input.AllUsers === 'true'
+      ? { subjects: [{ type: 'account', action: `iam:${action}` }], run: result }
+      : planOnSelf(action, input.UserName, caller, services, result);
   },
 });
 
@@ -99,8 +94,8 @@ export const noneOperations: readonly Operation[] = [
     AssignmentStatus: z.enum(['Assigned', 'Unassigned', 'Any']).optional(),
   }),
   ofAccount('ListInstanceProfiles', 'InstanceProfiles', { PathPrefix: members.pathPrefix.optional() }),
-  loginProfile('GetLoginProfile'),
-  loginProfile('DeleteLoginProfile'),
+  loginProfile('Get'),
+  loginProfile('Delete'),
   listInstanceProfilesForRole,
   listServiceSpecificCredentials,
 ];

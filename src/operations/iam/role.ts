@@ -6,12 +6,12 @@ import { limits } from '../../identity/limits.ts';
 import { defineOperation } from '../operation.ts';
 import { requireBoundary } from './boundary.ts';
 import { storedTrustPolicy } from './document.ts';
-import { alreadyExists, limitExceeded, refusedAs } from './errors.ts';
-import { members, pageMembers } from './input.ts';
-import { entitySubject, listSubject, planOn, roleKind } from './kind.ts';
-import { iamPage } from './page.ts';
+import { deleteEntity, listEntities, operationOn } from './entity-operation.ts';
+import { limitExceeded, refusedAs } from './errors.ts';
+import { members } from './input.ts';
+import { creationSubjects, nameTaken, roleKind } from './kind.ts';
 import { roleShape, roleSummary } from './shape.ts';
-import { readTags, requestTagFacts } from './tags.ts';
+import { readTags } from './tags.ts';
 
 /** Seconds: what a role has that wasn't told. */
 const usualDuration = 3_600;
@@ -34,13 +34,8 @@ export const createRole = defineOperation({
     const { account } = caller.scope;
     const { identities, clock } = services;
     const tags = readTags(input.Tags);
-    const facts = { ...requestTagFacts(tags), 'iam:permissionsboundary': boundary };
-    const place = { name, path };
     return {
-      subjects: [
-        entitySubject(roleKind, 'CreateRole', account, place, facts),
-        ...(tags.length > 0 ? [entitySubject(roleKind, 'TagRole', account, place, facts)] : []),
-      ],
+      subjects: creationSubjects(roleKind, account, { name, path }, tags, boundary),
       async run() {
         if (boundary !== undefined) await requireBoundary(boundary, caller, services);
         const role: Role = {
@@ -64,7 +59,7 @@ export const createRole = defineOperation({
           output,
           responseElements: output,
           refused: refusedAs({
-            exists: alreadyExists(`Role with name ${name} already exists.`),
+            exists: nameTaken(roleKind, name),
             limit: limitExceeded('RolesPerAccount', limits.roles),
           }),
         };
@@ -73,101 +68,71 @@ export const createRole = defineOperation({
   },
 });
 
-export const getRole = defineOperation({
-  service: 'iam',
+export const getRole = operationOn(roleKind, {
   name: 'GetRole',
   readOnly: true,
-  input: z.strictObject({ RoleName: members.roleName }),
-  plan: (input, caller, services) =>
-    planOn(roleKind, 'GetRole', input.RoleName, caller, services, async (role) => ({
-      type: 'answer',
-      output: { Role: await roleShape(role, services.identities) },
-    })),
+  input: {},
+  plan: (_input, _caller, { identities }) => ({
+    result: async (role) => ({ type: 'answer', output: { Role: await roleShape(role, identities) } }),
+  }),
 });
 
-export const listRoles = defineOperation({
-  service: 'iam',
-  name: 'ListRoles',
-  readOnly: true,
-  input: z.strictObject({ PathPrefix: members.pathPrefix.optional(), ...pageMembers }),
-  plan(input, caller, services) {
-    const { account } = caller.scope;
-    const { PathPrefix: pathPrefix = '/' } = input;
-    return {
-      subjects: [listSubject('role', 'ListRoles', account, pathPrefix)],
-      async run() {
-        const { items, rest } = await iamPage('ListRoles', `${account}${pathPrefix}`, input, (range) =>
-          services.identities.listRoles(account, { pathPrefix, ...range }),
-        );
-        const Roles = await Promise.all(items.map((role) => roleSummary(role, services.identities)));
-        return { type: 'answer', output: { Roles, ...rest } };
-      },
-    };
-  },
-});
+export const listRoles = listEntities(
+  roleKind,
+  (identities, account, range) => identities.listRoles(account, range),
+  roleSummary,
+);
 
-export const updateRole = defineOperation({
-  service: 'iam',
+export const updateRole = operationOn(roleKind, {
   name: 'UpdateRole',
   readOnly: false,
-  input: z.strictObject({
-    RoleName: members.roleName,
+  input: {
     Description: members.description.optional(),
     MaxSessionDuration: members.maxSessionDuration.optional(),
-  }),
-  plan: (input, caller, services) =>
-    planOn(roleKind, 'UpdateRole', input.RoleName, caller, services, ({ id }) => ({
+  },
+  plan: ({ Description: description, MaxSessionDuration: maxSessionDuration }, caller) => ({
+    result: ({ id }) => ({
       type: 'change',
       change: {
         ...caller.scope,
         type: 'role-updated',
         id,
-        ...(input.Description !== undefined && { description: input.Description }),
-        ...(input.MaxSessionDuration !== undefined && { maxSessionDuration: input.MaxSessionDuration }),
+        ...(description !== undefined && { description }),
+        ...(maxSessionDuration !== undefined && { maxSessionDuration }),
       },
       output: {},
-    })),
+    }),
+  }),
 });
 
-export const updateRoleDescription = defineOperation({
-  service: 'iam',
+export const updateRoleDescription = operationOn(roleKind, {
   name: 'UpdateRoleDescription',
   readOnly: false,
-  input: z.strictObject({ RoleName: members.roleName, Description: members.description }),
-  plan: (input, caller, services) =>
-    planOn(roleKind, 'UpdateRoleDescription', input.RoleName, caller, services, async (role) => ({
+  input: { Description: members.description },
+  plan: ({ Description: description }, caller, { identities }) => ({
+    result: async (role) => ({
       type: 'change',
-      change: { ...caller.scope, type: 'role-updated', id: role.id, description: input.Description },
-      output: { Role: await roleShape({ ...role, description: input.Description }, services.identities) },
-    })),
+      change: { ...caller.scope, type: 'role-updated', id: role.id, description },
+      output: { Role: await roleShape({ ...role, description }, identities) },
+    }),
+  }),
 });
 
-export const updateAssumeRolePolicy = defineOperation({
-  service: 'iam',
+export const updateAssumeRolePolicy = operationOn(roleKind, {
   name: 'UpdateAssumeRolePolicy',
   readOnly: false,
-  input: z.strictObject({ RoleName: members.roleName, PolicyDocument: members.document }),
-  plan: (input, caller, services) =>
-    planOn(roleKind, 'UpdateAssumeRolePolicy', input.RoleName, caller, services, async ({ id }) => ({
+  input: { PolicyDocument: members.document },
+  plan: ({ PolicyDocument: document }, caller, { identities }) => ({
+    result: async ({ id }) => ({
       type: 'change',
       change: {
         ...caller.scope,
         type: 'role-updated',
         id,
-        trustPolicy: await storedTrustPolicy(input.PolicyDocument, services.identities),
+        trustPolicy: await storedTrustPolicy(document, identities),
       },
-    })),
+    }),
+  }),
 });
 
-export const deleteRole = defineOperation({
-  service: 'iam',
-  name: 'DeleteRole',
-  readOnly: false,
-  input: z.strictObject({ RoleName: members.roleName }),
-  plan: (input, caller, services) =>
-    planOn(roleKind, 'DeleteRole', input.RoleName, caller, services, ({ id }) => ({
-      type: 'change',
-      change: { ...caller.scope, type: 'identity-deleted', id },
-      refused: refusedAs({}),
-    })),
-});
+export const deleteRole = deleteEntity(roleKind);

@@ -2,10 +2,11 @@ import { z } from 'zod';
 import type { Role, User } from '../../identity/entity.ts';
 import { limits } from '../../identity/limits.ts';
 import type { Tag } from '../../tag.ts';
-import { defineOperation, type Operation, type Result } from '../operation.ts';
+import { type Caller, defineOperation, type Operation, type Result } from '../operation.ts';
+import { operationOn } from './entity-operation.ts';
 import { refusedAs } from './errors.ts';
 import { members, pageMembers } from './input.ts';
-import { inputOn, type Kind, nameIn, planOn, roleKind, userKind } from './kind.ts';
+import { type Kind, roleKind, userKind } from './kind.ts';
 import { planOnPolicy } from './managed.ts';
 import { iamPage, type PageInput, shortPage } from './page.ts';
 import { tagList } from './shape.ts';
@@ -23,70 +24,59 @@ async function answerTags(
   return { type: 'answer', output: { Tags: tagList(items), ...rest } };
 }
 
-function put(kind: Kind<User> | Kind<Role>): Operation {
-  const action = `Tag${kind.type}`;
-  return defineOperation({
-    service: 'iam',
-    name: action,
+function putTags(
+  id: string,
+  tags: readonly Tag[],
+  type: 'User' | 'Role' | 'Policy',
+  { scope }: Caller,
+): Result {
+  return {
+    type: 'change',
+    change: { ...scope, type: 'identity-tags-put', id, tags, limit: limits.tags },
+    refused: refusedAs({ limit: tooManyTags(type) }),
+  };
+}
+
+function removeTags(id: string, tagKeys: readonly string[], { scope }: Caller): Result {
+  return { type: 'change', change: { ...scope, type: 'identity-tags-removed', id, tagKeys } };
+}
+
+function put(kind: Kind<User | Role>): Operation {
+  return operationOn(kind, {
+    name: `Tag${kind.type}`,
     readOnly: false,
-    input: inputOn(kind, { Tags: members.tags }),
-    plan(input, caller, services) {
+    input: { Tags: members.tags },
+    plan(input, caller) {
       const tags = readTags(input.Tags);
-      return planOn<User | Role>(
-        kind,
-        action,
-        nameIn(input, kind),
-        caller,
-        services,
-        ({ id }) => ({
-          type: 'change',
-          change: { ...caller.scope, type: 'identity-tags-put', id, tags, limit: limits.tags },
-          refused: refusedAs({ limit: tooManyTags(kind.type) }),
-        }),
-        () => requestTagFacts(tags),
-      );
+      return {
+        result: ({ id }) => putTags(id, tags, kind.type, caller),
+        facts: () => requestTagFacts(tags),
+      };
     },
   });
 }
 
-function remove(kind: Kind<User> | Kind<Role>): Operation {
-  const action = `Untag${kind.type}`;
-  return defineOperation({
-    service: 'iam',
-    name: action,
+function remove(kind: Kind<User | Role>): Operation {
+  return operationOn(kind, {
+    name: `Untag${kind.type}`,
     readOnly: false,
-    input: inputOn(kind, { TagKeys: members.tagKeys }),
-    plan(input, caller, services) {
-      const { TagKeys: tagKeys } = input;
-      return planOn<User | Role>(
-        kind,
-        action,
-        nameIn(input, kind),
-        caller,
-        services,
-        ({ id }) => ({
-          type: 'change',
-          change: { ...caller.scope, type: 'identity-tags-removed', id, tagKeys },
-        }),
-        () => ({ 'aws:tagkeys': tagKeys }),
-      );
-    },
+    input: { TagKeys: members.tagKeys },
+    plan: ({ TagKeys: tagKeys }, caller) => ({
+      result: ({ id }) => removeTags(id, tagKeys, caller),
+      facts: () => ({ 'aws:tagkeys': tagKeys }),
+    }),
   });
 }
 
-function list(kind: Kind<User> | Kind<Role>): Operation {
+function list(kind: Kind<User | Role>): Operation {
   const action = `List${kind.type}Tags`;
-  return defineOperation({
-    service: 'iam',
+  return operationOn(kind, {
     name: action,
     readOnly: true,
-    input: inputOn(kind, { ...pageMembers }),
-    plan(input, caller, services) {
-      const { MaxItems, Marker } = input;
-      return planOn<User | Role>(kind, action, nameIn(input, kind), caller, services, ({ id, tags }) =>
-        answerTags(action, id, tags, { MaxItems, Marker }),
-      );
-    },
+    input: pageMembers,
+    plan: ({ MaxItems, Marker }) => ({
+      result: ({ id, tags }) => answerTags(action, id, tags, { MaxItems, Marker }),
+    }),
   });
 }
 
@@ -103,11 +93,7 @@ const tagPolicy = defineOperation({
       input.PolicyArn,
       caller,
       services,
-      ({ id }) => ({
-        type: 'change',
-        change: { ...caller.scope, type: 'identity-tags-put', id, tags, limit: limits.tags },
-        refused: refusedAs({ limit: tooManyTags('Policy') }),
-      }),
+      ({ id }) => putTags(id, tags, 'Policy', caller),
       requestTagFacts(tags),
     );
   },
@@ -125,10 +111,7 @@ const untagPolicy = defineOperation({
       input.PolicyArn,
       caller,
       services,
-      ({ id }) => ({
-        type: 'change',
-        change: { ...caller.scope, type: 'identity-tags-removed', id, tagKeys: input.TagKeys },
-      }),
+      ({ id }) => removeTags(id, input.TagKeys, caller),
       { 'aws:tagkeys': input.TagKeys },
     ),
 });
