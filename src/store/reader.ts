@@ -8,7 +8,7 @@ import { listAccounts } from './accounts.ts';
 import { directory } from './directory.ts';
 import { grantReader } from './grants.ts';
 import { identityReader } from './identities.ts';
-import { selectKeys, toAlias, toKeys, toWrappingKey, withNames } from './rows.ts';
+import { readKeys, toAlias, toWrappingKey } from './rows.ts';
 import type { Schema } from './schema.ts';
 import type { StoreReader } from './store.ts';
 import { useReader } from './uses.ts';
@@ -25,27 +25,25 @@ export function storeReader(db: Kysely<Schema>): StoreReader {
     listAccounts: () => listAccounts(db),
 
     async findKeyAnywhere(region: string, keyId: string): Promise<Key | undefined> {
-      const rows = await selectKeys(db)
-        .where('keys.region', '=', region)
-        .where('keys.key_id', '=', keyId)
-        .where('keys.state', 'not in', hidden)
-        .orderBy('materials.generation')
-        .execute();
-      const [key] = toKeys(rows);
-      return key && withNames(db, key);
+      const [key] = await readKeys(db, (keys) =>
+        keys
+          .where('keys.region', '=', region)
+          .where('keys.key_id', '=', keyId)
+          .where('keys.state', 'not in', hidden),
+      );
+      return key;
     },
     ...grantReader(db),
 
     async findKey(scope: Scope, keyId: string): Promise<Key | undefined> {
-      const rows = await selectKeys(db)
-        .where('keys.region', '=', scope.region)
-        .where('keys.account', '=', scope.account)
-        .where('keys.key_id', '=', keyId)
-        .where('keys.state', 'not in', hidden)
-        .orderBy('materials.generation')
-        .execute();
-      const [key] = toKeys(rows);
-      return key && withNames(db, key);
+      const [key] = await readKeys(db, (keys) =>
+        keys
+          .where('keys.region', '=', scope.region)
+          .where('keys.account', '=', scope.account)
+          .where('keys.key_id', '=', keyId)
+          .where('keys.state', 'not in', hidden),
+      );
+      return key;
     },
 
     async findWrappingKey(scope: Scope, wrappingId: string): Promise<WrappingKey | undefined> {

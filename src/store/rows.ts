@@ -10,7 +10,7 @@ import type { Schema } from './schema.ts';
  * Keys with their materials, a row each: one statement, so that both are of one moment. To be ordered
  * so that those of a key are together, its oldest material first.
  */
-export function selectKeys(db: Kysely<Schema>) {
+function selectKeys(db: Kysely<Schema>) {
   return db
     .selectFrom('keys')
     .leftJoin('materials', (join) =>
@@ -113,8 +113,22 @@ function toImport(row: KeyRow): Import | undefined {
   };
 }
 
+/** All of the keys that `wanted` leaves, in its order or by their names, with what conditions of policies ask for. */
+export async function readKeys(
+  db: Kysely<Schema>,
+  wanted: (keys: ReturnType<typeof selectKeys>) => ReturnType<typeof selectKeys>,
+): Promise<Key[]> {
+  const rows = await wanted(selectKeys(db))
+    .orderBy('keys.region')
+    .orderBy('keys.account')
+    .orderBy('keys.key_id')
+    .orderBy('materials.generation')
+    .execute();
+  return Promise.all(toKeys(rows).map((key) => withNames(db, key)));
+}
+
 /** @param rows of `selectKeys`, those of a key together, its oldest material first */
-export function toKeys(rows: readonly KeyRow[]): BareKey[] {
+function toKeys(rows: readonly KeyRow[]): BareKey[] {
   const keys: BareKey[] = [];
   let materials: Material[] = [];
   let pending: PendingMaterial | undefined;
@@ -133,8 +147,8 @@ export function toKeys(rows: readonly KeyRow[]): BareKey[] {
   return keys;
 }
 
-/** The key with its tags and aliases, which conditions of policies ask for. */
-export async function withNames(db: Kysely<Schema>, key: BareKey): Promise<Key> {
+/** The key with its tags and aliases. */
+async function withNames(db: Kysely<Schema>, key: BareKey): Promise<Key> {
   const { region, account, keyId } = key;
   const tags = await db
     .selectFrom('tags')

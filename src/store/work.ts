@@ -2,7 +2,7 @@ import { type Kysely, sql } from 'kysely';
 import type { Scope } from '../arn.ts';
 import type { Key } from '../keys/key.ts';
 import type { WrappingKey } from '../keys/wrapping-key.ts';
-import { selectKeys, toKeys, toWrappingKey, withNames } from './rows.ts';
+import { readKeys, toWrappingKey } from './rows.ts';
 import type { Schema } from './schema.ts';
 import type { ExpiringMaterial, StoredMaterial } from './store.ts';
 
@@ -11,28 +11,17 @@ import type { ExpiringMaterial, StoredMaterial } from './store.ts';
 const pageSize = 1_000;
 
 export async function dueForDeletion(db: Kysely<Schema>, now: number): Promise<readonly Key[]> {
-  const rows = await selectKeys(db)
-    .where('keys.deletion_date', 'is not', null)
-    // By the date first: so the index of those dates is used, and no other key is looked at.
-    .where((key) => key.or([key('keys.deletion_date', '<=', now), key('keys.state', '=', 'Destroying')]))
-    .orderBy('keys.deletion_date')
-    .orderBy('keys.region')
-    .orderBy('keys.account')
-    .orderBy('keys.key_id')
-    .orderBy('materials.generation')
-    .execute();
-  return Promise.all(toKeys(rows).map((key) => withNames(db, key)));
+  return readKeys(db, (keys) =>
+    keys
+      .where('keys.deletion_date', 'is not', null)
+      // By the date first: so the index of those dates is used, and no other key is looked at.
+      .where((key) => key.or([key('keys.deletion_date', '<=', now), key('keys.state', '=', 'Destroying')]))
+      .orderBy('keys.deletion_date'),
+  );
 }
 
 export async function unfinishedCreations(db: Kysely<Schema>): Promise<readonly Key[]> {
-  const rows = await selectKeys(db)
-    .where('keys.state', 'in', ['Creating', 'Abandoning'])
-    .orderBy('keys.region')
-    .orderBy('keys.account')
-    .orderBy('keys.key_id')
-    .orderBy('materials.generation')
-    .execute();
-  return Promise.all(toKeys(rows).map((key) => withNames(db, key)));
+  return readKeys(db, (keys) => keys.where('keys.state', 'in', ['Creating', 'Abandoning']));
 }
 
 export async function dueForRotation(
@@ -160,14 +149,13 @@ async function findAll(
 ): Promise<Key[]> {
   const found: Key[] = [];
   for (const { region, account, key_id } of names) {
-    const rows = await selectKeys(db)
-      .where('keys.region', '=', region)
-      .where('keys.account', '=', account)
-      .where('keys.key_id', '=', key_id)
-      .orderBy('materials.generation')
-      .execute();
-    const [key] = toKeys(rows);
-    if (key !== undefined) found.push(await withNames(db, key));
+    const named = await readKeys(db, (keys) =>
+      keys
+        .where('keys.region', '=', region)
+        .where('keys.account', '=', account)
+        .where('keys.key_id', '=', key_id),
+    );
+    found.push(...named);
   }
   return found;
 }
